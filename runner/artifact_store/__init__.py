@@ -1,0 +1,1 @@
+"""Values, results and logs: the only state that machines share."""

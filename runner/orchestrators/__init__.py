@@ -1,0 +1,1 @@
+"""The contract of a flavor, and what several flavors share."""

@@ -1,0 +1,189 @@
+"""The contract between a plan and an engine."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple, Protocol
+
+from runner.errors import EngineError
+from runner.plan.deployment import DeployedStep, Deployment, deployment_to_json
+from runner.records import Artifact, Event, LogLines, StepResult
+from runner.spec.common import Spec
+
+
+class Support(StrEnum):
+    """Who carries a capability out."""
+
+    NATIVE = "native"  # the engine itself
+    WORKER = "worker"  # our worker, inside the step's process
+    CONTROLLER = "controller"  # our walk of the DAG
+    NO = "no"
+
+
+class Capabilities(NamedTuple):
+    """What a flavor can do, and who does it. What is `no` is refused while planning."""
+
+    schedule: Support = Support.NO
+    retry: Support = Support.NO
+    timeout: Support = Support.NO
+    cpu: Support = Support.NO
+    memory: Support = Support.NO
+    gpu: Support = Support.NO
+    disk: Support = Support.NO
+    shm: Support = Support.NO
+    parallel: Support = Support.NO
+    foreach: Support = Support.NO
+    when: Support = Support.NO
+    expand: Support = Support.NO
+    cancel: Support = Support.NO
+    logs: Support = Support.NO
+
+
+class Refusal(NamedTuple):
+    """Something a flavor cannot do. `path` leads to the value in the pipeline: ("steps", "fit", "resources", "memory")."""
+
+    path: tuple[str, ...]
+    code: str
+    message: str
+    help: str | None = None
+
+
+class Bundle(NamedTuple):
+    """Everything that will be sent to the engine: file name → document, as plain data."""
+
+    run_id: str
+    flavor: str
+    documents: dict[str, Any]
+    deployment: Deployment
+
+
+class Submission(NamedTuple):
+    """A small serialisable handle to what was started."""
+
+    run_id: str
+    flavor: str
+    handle: dict[str, Any] = {}
+
+
+class LedgerLike(Protocol):
+    """What an orchestrator needs of the ledger: the records of a run in the artifact store."""
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The artifact store's, for jobs."""
+        ...
+
+    def result(self, run_id: str, step: str, attempt: int) -> StepResult | None: ...
+    def write_result(self, result: StepResult) -> None: ...
+    def attempts(self, run_id: str, step: str) -> list[int]: ...
+    def cached(self, key: str, expires_after: float | None) -> StepResult | None: ...
+    def deployment(self, run_id: str) -> Deployment: ...
+    def cancel_requested(self, run_id: str) -> bool: ...
+    def log_path(self, run_id: str, step: str, attempt: int) -> Path | None: ...
+    def log(self, run_id: str, step: str, attempt: int) -> str: ...
+
+
+class StackLike(Protocol):
+    """What an orchestrator is given beside the deployment.
+
+    `done` are the steps of this run that are finished already (a resumed run): step → output → artifact;
+    `folder` is the project's state folder, `.runner`.
+    """
+
+    @property
+    def ledger(self) -> LedgerLike: ...
+    @property
+    def folder(self) -> Path: ...
+    @property
+    def done(self) -> Mapping[str, Mapping[str, Artifact]]: ...
+
+
+class NoSettings(Spec):
+    """Nothing can be set."""
+
+
+class BaseOrchestrator(ABC):
+    """One engine. Subclasses declare `Settings`, `StepSettings` and `capabilities`, and translate and run deployments.
+
+    The least one overrides `prepare_or_run_pipeline`; the full one overrides `compile`, `submit`, `watch`, `logs` and
+    `cancel`. `compile` and `refusals` touch no engine and need no SDK.
+    """
+
+    flavor: ClassVar[str] = ""
+    Settings: ClassVar[type[Spec]] = NoSettings
+    StepSettings: ClassVar[type[Spec]] = NoSettings
+    capabilities: ClassVar[Capabilities] = Capabilities()
+
+    def __init__(self, settings: Spec | None = None) -> None:
+        self.settings: Any = settings if settings is not None else self.Settings()
+
+    def refusals(self, steps: Iterable[DeployedStep]) -> Iterator[Refusal]:
+        """What of these steps this engine cannot honour beyond what `capabilities` tell. Nothing, unless overridden."""
+        yield from ()
+
+    def compile(self, deployment: Deployment) -> Bundle:
+        """The engine's own documents. Pure: no network, no SDK, no clock."""
+        return Bundle(deployment.run_id, self.flavor, {"deployment.json": deployment_to_json(deployment)}, deployment)
+
+    def submit(self, bundle: Bundle, stack: StackLike) -> Submission:
+        """Start it. Sent twice with one run id, it starts one run."""
+        raise EngineError(f"flavor '{self.flavor}' cannot submit")
+
+    def watch(self, submission: Submission, stack: StackLike) -> Iterator[Event | LogLines]:
+        """Everything that happens, until the run has ended. May be called again elsewhere with a stored submission."""
+        raise EngineError(f"flavor '{self.flavor}' cannot watch")
+
+    def logs(self, submission: Submission, step: str, stack: StackLike) -> Iterator[str]:
+        """Lines that a step printed so far, of its last attempt."""
+        for attempt in stack.ledger.attempts(submission.run_id, step)[-1:]:
+            yield from stack.ledger.log(submission.run_id, step, attempt).splitlines()
+
+    def cancel(self, submission: Submission, stack: StackLike) -> None:
+        """Stop everything of this run."""
+        raise EngineError(f"flavor '{self.flavor}' cannot cancel")
+
+    def url(self, submission: Submission) -> str | None:
+        """Where a person can look at the run in the engine's own interface."""
+        return None
+
+    def prepare_or_run_pipeline(self, deployment: Deployment, stack: StackLike) -> Iterator[Event | LogLines]:
+        """Compile, submit and watch in one."""
+        yield from self.watch(self.submit(self.compile(deployment), stack), stack)
+
+
+class AttemptEnded(NamedTuple):
+    """An attempt's process is gone. `reason` is a key of REASONS when the launcher knows why; `code` the exit code,
+    negative for a signal."""
+
+    step: str
+    attempt: int
+    code: int = 0
+    reason: str = ""
+    message: str = ""
+
+
+class Launcher(ABC):
+    """What an engine without a DAG of its own gives to the walk: attempts that start, end and can be stopped."""
+
+    @abstractmethod
+    def fits(self, step: DeployedStep) -> bool:
+        """Whether there is room for this step beside what runs now."""
+
+    @abstractmethod
+    def start(self, step: DeployedStep, job: Any) -> None:
+        """Start one attempt (`job` is a StepJob); returns at once."""
+
+    @abstractmethod
+    def poll(self, timeout: float | None) -> list[AttemptEnded | LogLines]:
+        """What happened; waits for something to happen, at most `timeout` seconds."""
+
+    @abstractmethod
+    def stop(self, step: str, attempt: int, reason: str) -> None:
+        """End an attempt with everything it started; its AttemptEnded, with this reason, still comes by `poll`."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Stop what still runs and let go of everything."""

@@ -1,0 +1,1 @@
+"""One engine each; no flavor knows another."""

@@ -1,0 +1,1 @@
+"""Intended: what would run, computed from specs alone."""

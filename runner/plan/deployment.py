@@ -1,0 +1,141 @@
+"""What is handed to an orchestrator, and what is handed to a worker. Standard library only: every worker loads this file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from runner.records import Artifact, artifacts_from, artifacts_to_json
+
+OUTPUT = "output"
+"""The name of a step's one output when it declares none."""
+
+
+class DeployedStep(NamedTuple):
+    """A step with every default, parameter and name resolved; plain values only.
+
+    `inputs`      argument → (step, output)
+    `parameters`  argument → value; may still hold `${secrets.NAME}` and `${run.id}`, which the worker resolves
+    `outputs`     names of several outputs; empty for the one output
+    `resources`   those that are set, in base units: cpu_count, memory (bytes), gpu_count, gpu_type, disk, shm (bytes)
+    `retry`       max_retries, delay, backoff, max_delay (seconds), or None
+    `timeout`     seconds, or None
+    `cache`       whether a finished step may answer for this one; `expires_after` seconds, or None
+    `settings`    the chosen flavor's step settings
+    `image`       `settings.image`
+    `fingerprint` the parts of the cache key that are known before it runs, each a digest: code, parameters, outputs,
+                  environment, image
+    """
+
+    name: str
+    entrypoint: str
+    inputs: dict[str, tuple[str, str]] = {}
+    after: tuple[str, ...] = ()
+    parameters: dict[str, Any] = {}
+    outputs: tuple[str, ...] = ()
+    resources: dict[str, Any] = {}
+    retry: dict[str, Any] | None = None
+    timeout: float | None = None
+    cache: bool = True
+    expires_after: float | None = None
+    environment: dict[str, str] = {}
+    settings: dict[str, Any] = {}
+    image: dict[str, Any] = {}
+    fingerprint: dict[str, str] = {}
+
+    @property
+    def upstream(self) -> tuple[str, ...]:
+        """The steps that must finish first, each once."""
+        return tuple(dict.fromkeys([*(step for step, _ in self.inputs.values()), *self.after]))
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        return self.outputs or (OUTPUT,)
+
+
+class Deployment(NamedTuple):
+    """A plan with a run id: all that an orchestrator needs to run it, serialisable as JSON.
+
+    `steps`          in an order in which each stands after what it needs
+    `provided`       outputs of steps that are not run because they were not selected: step → output → artifact
+    `artifact_store` flavor and fields, absolute: {"flavor": "local", "path": "/…"}
+    `project`        the project's root folder on the machine that planned
+    `use_cache`      False for `--no-cache`: results are stored but none is looked up
+    """
+
+    run_id: str
+    pipeline: str
+    stack: str
+    flavor: str
+    steps: dict[str, DeployedStep]
+    artifact_store: dict[str, Any]
+    project: str
+    parameters: dict[str, Any] = {}
+    on_failure: str = "fail_fast"
+    provided: dict[str, dict[str, Artifact]] = {}
+    use_cache: bool = True
+    created: float = 0.0
+    file: str = ""
+    orchestrator: dict[str, Any] = {}
+
+
+class StepJob(NamedTuple):
+    """One attempt of one step, as its worker needs it.
+
+    `inputs`    argument → the artifact, or (step, output) for the worker to look up in the ledger
+    `cache_key` where to write the finished step's outputs; None when it is not cached
+    `announce`  write `started.json`: for engines that walk the DAG themselves, where nobody else records the start
+    """
+
+    run_id: str
+    step: str
+    attempt: int
+    entrypoint: str
+    inputs: dict[str, Any]
+    parameters: dict[str, Any]
+    outputs: tuple[str, ...]
+    environment: dict[str, str]
+    artifact_store: dict[str, Any]
+    project: str
+    cache_key: str | None = None
+    announce: bool = False
+
+
+def deployment_to_json(deployment: Deployment) -> dict[str, Any]:
+    """`deployment.json` as a JSON value; `deployment_from` reads it back."""
+    steps = {name: step._asdict() for name, step in deployment.steps.items()}
+    provided = {name: artifacts_to_json(outputs) for name, outputs in deployment.provided.items()}
+    return deployment._asdict() | {"steps": steps, "provided": provided}
+
+
+def deployment_from(data: Mapping[str, Any]) -> Deployment:
+    """Read `deployment.json` back; keys of a newer version are passed over."""
+    known = {key: data[key] for key in Deployment._fields if key in data}
+    known["steps"] = {name: _step_from(fields) for name, fields in data["steps"].items()}
+    known["provided"] = {name: artifacts_from(outputs) for name, outputs in data.get("provided", {}).items()}
+    return Deployment(**known)
+
+
+def _step_from(data: Mapping[str, Any]) -> DeployedStep:
+    known = {key: data[key] for key in DeployedStep._fields if key in data}
+    known["inputs"] = {argument: (step, output) for argument, (step, output) in data.get("inputs", {}).items()}
+    known["after"] = tuple(data.get("after", ()))
+    known["outputs"] = tuple(data.get("outputs", ()))
+    return DeployedStep(**known)
+
+
+def job_to_json(job: StepJob) -> dict[str, Any]:
+    """A job as a JSON value; `job_from` reads it back."""
+    inputs = {name: value._asdict() if isinstance(value, Artifact) else value for name, value in job.inputs.items()}
+    return job._asdict() | {"inputs": inputs}
+
+
+def job_from(data: Mapping[str, Any]) -> StepJob:
+    """Read a job back."""
+    known = {key: data[key] for key in StepJob._fields if key in data}
+    known["inputs"] = {
+        name: Artifact(**value) if isinstance(value, dict) else (value[0], value[1])
+        for name, value in data.get("inputs", {}).items()
+    }
+    known["outputs"] = tuple(data.get("outputs", ()))
+    return StepJob(**known)

@@ -1,0 +1,236 @@
+"""Happened: events, and the runs that are folds of them. Standard library only: every worker loads this file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+# The status of a run or a step.
+PENDING, RUNNING, RETRYING = "pending", "running", "retrying"
+SUCCEEDED, CACHED, FAILED, SKIPPED, CANCELLED = "succeeded", "cached", "failed", "skipped", "cancelled"
+DONE = frozenset({SUCCEEDED, CACHED})
+ENDED = frozenset({SUCCEEDED, CACHED, FAILED, SKIPPED, CANCELLED})
+
+# Why an attempt failed, besides the exception of its own code.
+REASONS = {
+    "exception": "the step's code raised an exception",
+    "timeout": "it took longer than its timeout",
+    "out-of-memory": "it took more memory than it was given",
+    "cancelled": "the run was cancelled",
+    "exit": "the process ended by itself without a result",
+    "signal": "the process was killed by a signal",
+    "lost": "the process that carried it is gone",
+    "cannot-load": "an input could not be read",
+    "cannot-save": "an output could not be written",
+    "entrypoint": "the entrypoint could not be imported",
+    "outputs": "it returned something else than its declared outputs",
+    "store": "the artifact store could not be read or written",
+    "secret": "a secret is not there",
+}
+
+EVENTS = (
+    "run_started",
+    "step_started",
+    "step_cached",
+    "step_retrying",
+    "step_succeeded",
+    "step_failed",
+    "step_skipped",
+    "step_cancelled",
+    "run_succeeded",
+    "run_failed",
+    "run_cancelled",
+)
+
+
+class Artifact(NamedTuple):
+    """A value in the artifact store.
+
+    `uri` is its key in the store, `type` the materializer that reads it back (`json`, `numpy`, `pickle` …), `size` bytes,
+    `digest` the SHA-256 of its content in hex, `python_type` the value's class for people, `meta` what the materializer
+    needs beside the bytes.
+    """
+
+    uri: str
+    type: str
+    size: int
+    digest: str
+    python_type: str = ""
+    meta: dict[str, Any] = {}
+
+
+class Frame(NamedTuple):
+    """One line of a user's traceback."""
+
+    file: str
+    line: int
+    function: str
+    code: str = ""
+
+
+class Failure(NamedTuple):
+    """Why an attempt failed. `reason` is a key of REASONS; `type` the exception's class; `frames` the user's own lines."""
+
+    reason: str
+    message: str
+    type: str = ""
+    frames: tuple[Frame, ...] = ()
+    traceback: str = ""
+
+
+class StepResult(NamedTuple):
+    """What one attempt left in the ledger as `result.json`. Times are seconds since 1970, UTC."""
+
+    run_id: str
+    step: str
+    attempt: int
+    status: str
+    started: float
+    ended: float
+    host: str = ""
+    pid: int = 0
+    outputs: dict[str, Artifact] = {}
+    error: Failure | None = None
+    metrics: dict[str, Any] = {}
+    cache_key: str | None = None
+
+
+class Event(NamedTuple):
+    """One fact of a run. `event` is one of EVENTS, `time` seconds since 1970, `data` the event's own facts as JSON values."""
+
+    event: str
+    run_id: str
+    time: float
+    step: str | None = None
+    attempt: int | None = None
+    data: dict[str, Any] = {}
+
+
+class LogLines(NamedTuple):
+    """Whole lines that an attempt printed; passed on live, kept in the ledger and not in the run store."""
+
+    step: str
+    attempt: int
+    text: str
+
+
+class StepRun(NamedTuple):
+    """A step of a run, as its events tell."""
+
+    name: str
+    status: str = PENDING
+    attempt: int = 0
+    started: float | None = None
+    ended: float | None = None
+    outputs: dict[str, Artifact] = {}
+    error: Failure | None = None
+    metrics: dict[str, Any] = {}
+    cache_key: str | None = None
+    reason: str = ""
+    cached_from: str | None = None
+
+
+class Run(NamedTuple):
+    """A run: the fold of its events."""
+
+    run_id: str
+    pipeline: str = ""
+    stack: str = ""
+    status: str = PENDING
+    started: float | None = None
+    ended: float | None = None
+    parameters: dict[str, Any] = {}
+    steps: dict[str, StepRun] = {}
+    reason: str = ""
+
+
+def fold(events: Iterable[Event], run_id: str = "") -> Run:
+    """The run that these events tell of, in the order in which they were appended."""
+    run, steps = Run(run_id), {}
+    for event in events:
+        if event.step is not None:
+            steps[event.step] = _fold_step(steps.get(event.step) or StepRun(event.step), event)
+        else:
+            run = _fold_run(run, event, steps)
+    return run._replace(steps=steps)
+
+
+def _fold_run(run: Run, event: Event, steps: dict[str, StepRun]) -> Run:
+    data = event.data
+    if event.event == "run_started":
+        for name in data.get("steps", ()):
+            steps.setdefault(name, StepRun(name))
+        return run._replace(
+            run_id=event.run_id,
+            pipeline=data.get("pipeline", run.pipeline),
+            stack=data.get("stack", run.stack),
+            parameters=data.get("parameters", run.parameters),
+            status=RUNNING,
+            started=run.started or event.time,
+            ended=None,
+            reason="",
+        )
+    status = event.event.removeprefix("run_")
+    return run._replace(status=status, ended=event.time, reason=data.get("reason", ""))
+
+
+def _fold_step(step: StepRun, event: Event) -> StepRun:
+    data = event.data
+    match event.event:
+        case "step_started":
+            return StepRun(step.name, RUNNING, event.attempt or 1, event.time)
+        case "step_retrying":
+            return step._replace(status=RETRYING, error=failure_from(data.get("error")))
+        case "step_succeeded" | "step_cached":
+            return step._replace(
+                status=SUCCEEDED if event.event == "step_succeeded" else CACHED,
+                attempt=event.attempt or step.attempt,
+                started=data.get("started", step.started) or event.time,
+                ended=event.time,
+                outputs=artifacts_from(data.get("outputs", {})),
+                error=None,
+                metrics=data.get("metrics", {}),
+                cache_key=data.get("cache_key"),
+                cached_from=data.get("cached_from"),
+            )
+        case _:
+            return step._replace(
+                status=event.event.removeprefix("step_"),
+                ended=event.time,
+                error=failure_from(data.get("error")) or step.error,
+                reason=data.get("reason", ""),
+            )
+
+
+def result_to_json(result: StepResult) -> dict[str, Any]:
+    """`result.json` as a JSON value; `result_from` reads it back."""
+    return result._asdict() | {
+        "outputs": artifacts_to_json(result.outputs),
+        "error": failure_to_json(result.error),
+    }
+
+
+def result_from(data: Mapping[str, Any]) -> StepResult:
+    """Read `result.json` back."""
+    known = {key: data[key] for key in StepResult._fields if key in data}
+    known["outputs"] = artifacts_from(data.get("outputs", {}))
+    known["error"] = failure_from(data.get("error"))
+    return StepResult(**known)
+
+
+def artifacts_to_json(outputs: Mapping[str, Artifact]) -> dict[str, Any]:
+    return {name: artifact._asdict() for name, artifact in outputs.items()}
+
+
+def artifacts_from(data: Mapping[str, Any]) -> dict[str, Artifact]:
+    return {name: Artifact(**fields) for name, fields in data.items()}
+
+
+def failure_to_json(error: Failure | None) -> dict[str, Any] | None:
+    return error and error._asdict() | {"frames": [frame._asdict() for frame in error.frames]}
+
+
+def failure_from(data: Mapping[str, Any] | None) -> Failure | None:
+    if data is None:
+        return None
+    return Failure(**{**data, "frames": tuple(Frame(**frame) for frame in data.get("frames", ()))})

@@ -1,0 +1,1 @@
+"""Records as text, tables and graphs; no input or output here."""

@@ -1,0 +1,1 @@
+"""Where events are appended and runs are read back."""

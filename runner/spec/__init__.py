@@ -1,0 +1,1 @@
+"""Declared: what a user writes, as frozen values."""

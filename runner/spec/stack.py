@@ -1,0 +1,76 @@
+"""A stack as declared: an orchestrator, and the stores and services beside it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag, create_model
+
+from runner.spec.common import Name, Spec
+
+COMPONENT_KINDS = (
+    "orchestrator",
+    "artifact_store",
+    "container_registry",
+    "image_builder",
+    "experiment_tracker",
+    "secret_store",
+)
+# Kinds that this version reads but does not carry out yet: refused where they stand.
+NOT_YET = ("container_registry", "image_builder", "experiment_tracker", "secret_store")
+FLAVOR = "^[A-Za-z_][A-Za-z0-9_.]*(:[A-Za-z_][A-Za-z0-9_]*)?$"
+Flavor = Annotated[str, Field(pattern=FLAVOR)]
+
+
+def _written_as(value: Any) -> str:
+    return "name" if isinstance(value, str) else "fields"
+
+
+# A component in place: its own fields are the flavor's, and are bound by the flavor's Settings.
+InPlace = dict[str, Any]
+ComponentChoice = Annotated[
+    Annotated[Name, Tag("name")] | Annotated[InPlace, Tag("fields")], Discriminator(_written_as)
+]
+
+
+class StackSpec(Spec):
+    """A stack, `kind: stack`. Each component is the name of a declared one, or written in place."""
+
+    kind: Literal["stack"] = Field(description="What this document declares.")
+    name: Name = Field(description="The stack's name.")
+    description: str | None = Field(None, description="What it is for.")
+    orchestrator: ComponentChoice = Field(description="Where steps run.")
+    artifact_store: ComponentChoice | None = Field(None, description="Where values go; `.runner/artifacts` when left out.")
+
+
+class Component(Spec):
+    """What every declared component has beside its flavor's own fields."""
+
+    kind: str
+    name: Name = Field(description="The component's name.")
+    flavor: Flavor = Field(description="A built-in flavor, an installed one, or an import path `package.module:ClassName`.")
+
+
+class LocalArtifactStoreSettings(Spec):
+    """A folder on this machine."""
+
+    path: Annotated[str, Field(min_length=1)] = Field(
+        ".runner/artifacts", description="The folder; a relative one stands beside the project's file."
+    )
+
+
+def component_model(kind: str, settings: type[Spec], *, in_place: bool = False) -> type[Spec]:
+    """The model of a component document: `kind`, `name` and `flavor`, and the fields of the flavor's Settings.
+
+    Written in place inside a stack, a component has neither `kind` nor `name`.
+    """
+    flavor = (Flavor, Field(description="Which flavor it is."))
+    head: dict[str, Any] = {"flavor": flavor}
+    if not in_place:
+        head = {
+            "kind": (Literal[kind], Field(description="What this document declares.")),
+            "name": (Name, Field(description="The component's name.")),
+            "flavor": flavor,
+        }
+    title = "".join(word.capitalize() for word in kind.split("_"))
+    return create_model(f"{title}{'InPlace' if in_place else ''}", __base__=settings, __doc__=settings.__doc__, **head)

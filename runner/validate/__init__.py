@@ -1,0 +1,1 @@
+"""From a tree to specs, or to every problem at its position."""
