@@ -1,0 +1,48 @@
+"""`python -m runner.worker JOB`: run one step; JOB is a file, or the job's JSON in base64."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+from runner.artifact_store.base import StoreError, open_store
+from runner.artifact_store.ledger import Ledger
+from runner.plan.deployment import StepJob, job_from
+from runner.records import SUCCEEDED
+from runner.worker.call import execute
+from runner.worker.secrets import Resolver
+
+EX_FAILED, EX_USAGE, EX_IOERR = 1, 64, 74
+
+
+def main(arguments: list[str]) -> int:
+    """Exit code 0 when the step succeeded, 1 when it failed, 74 when the artifact store could not be written."""
+    if len(arguments) != 1:
+        print("usage: python -m runner.worker JOB (a file, or JSON in base64)", file=sys.stderr)
+        return EX_USAGE
+    job = _read(arguments[0])
+    if job.project and os.path.isdir(job.project):
+        os.chdir(job.project)
+    sys.path[:1] = [os.getcwd()]
+    try:
+        result = execute(job, Ledger(open_store(job.artifact_store)), Resolver(job.run_id))
+    except StoreError as error:
+        print(f"error: {error.message}", file=sys.stderr)
+        return EX_IOERR
+    if result.error is not None:
+        print(result.error.traceback or result.error.message, file=sys.stderr)
+    return 0 if result.status == SUCCEEDED else EX_FAILED
+
+
+def _read(argument: str) -> StepJob:
+    if os.path.isfile(argument):
+        with open(argument, encoding="utf-8") as file:
+            return job_from(json.load(file))
+    import base64
+
+    return job_from(json.loads(base64.b64decode(argument)))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
