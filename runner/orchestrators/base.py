@@ -89,7 +89,7 @@ class LedgerLike(Protocol):
 class StackLike(Protocol):
     """What an orchestrator is given beside the deployment.
 
-    `done` are the steps of this run that are finished already (a resumed run): step → output → artifact;
+    `done` are the steps of this run that are finished already: step → output → artifact, or None for a new run;
     `folder` is the project's state folder, `.runner`.
     """
 
@@ -98,7 +98,7 @@ class StackLike(Protocol):
     @property
     def folder(self) -> Path: ...
     @property
-    def done(self) -> Mapping[str, Mapping[str, Artifact]]: ...
+    def done(self) -> Mapping[str, Mapping[str, Artifact]] | None: ...
 
 
 class NoSettings(Spec):
@@ -120,8 +120,11 @@ class BaseOrchestrator(ABC):
     def __init__(self, settings: Spec | None = None) -> None:
         self.settings: Any = settings if settings is not None else self.Settings()
 
-    def refusals(self, steps: Iterable[DeployedStep]) -> Iterator[Refusal]:
-        """What of these steps this engine cannot honour beyond what `capabilities` tell. Nothing, unless overridden."""
+    def refusals(self, steps: Iterable[DeployedStep], project: str) -> Iterator[Refusal]:
+        """What of these steps this engine cannot honour beyond what `capabilities` tell. Nothing, unless overridden.
+
+        `project` is the project's root folder.
+        """
         yield from ()
 
     def compile(self, deployment: Deployment) -> Bundle:
@@ -152,6 +155,36 @@ class BaseOrchestrator(ABC):
     def prepare_or_run_pipeline(self, deployment: Deployment, stack: StackLike) -> Iterator[Event | LogLines]:
         """Compile, submit and watch in one."""
         yield from self.watch(self.submit(self.compile(deployment), stack), stack)
+
+
+def refusals(orchestrator: BaseOrchestrator, steps: Iterable[DeployedStep]) -> Iterator[Refusal]:
+    """What the steps ask for and the flavor's capabilities say it cannot do."""
+    can = orchestrator.capabilities
+    for step in steps:
+        asked = {
+            ("resources", "cpu_count"): can.cpu,
+            ("resources", "memory"): can.memory,
+            ("resources", "gpu_count"): can.gpu,
+            ("resources", "gpu_type"): can.gpu,
+            ("resources", "disk"): can.disk,
+            ("resources", "shm"): can.shm,
+            ("retry",): can.retry,
+            ("timeout",): can.timeout,
+        }
+        for path, support in asked.items():
+            if support is Support.NO and _asks(step, path):
+                yield Refusal(
+                    ("steps", step.name, *path),
+                    "cannot-honour",
+                    f"step '{step.name}' sets {path[-1]}, which flavor '{orchestrator.flavor}' cannot honour",
+                    "leave it out, or run it on a stack whose engine can",
+                )
+
+
+def _asks(step: DeployedStep, path: tuple[str, ...]) -> bool:
+    if path[0] == "resources":
+        return bool(step.resources.get(path[1]))
+    return bool(getattr(step, path[0]))
 
 
 class AttemptEnded(NamedTuple):

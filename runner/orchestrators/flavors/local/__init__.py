@@ -1,0 +1,1 @@
+"""The local flavor: steps as processes of this machine."""

@@ -1,0 +1,250 @@
+"""The local launcher: warm host processes, one for each environment that steps ask for, and the attempts they run."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import uuid
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from runner.orchestrators.base import AttemptEnded, Launcher, LedgerLike
+from runner.orchestrators.flavors.local.machine import Machine, Shares, thread_variables
+from runner.plan.deployment import DeployedStep, StepJob, job_to_json
+from runner.records import LogLines
+from runner.processes import kill_marked
+
+GRACE = 3.0  # seconds between the request to end and the kill
+LOG_TICK = 0.1  # seconds between two looks at what running attempts have printed
+WARM = 8  # hosts that are kept waiting at a time
+
+
+class HostProcess:
+    """A host, and the attempts that it runs. `key` is what makes steps share it: interpreter and environment."""
+
+    def __init__(self, key: Key, process: subprocess.Popen[bytes], channel: socket.socket, mark: str) -> None:
+        self.key = key
+        self.process = process
+        self.channel = channel
+        self.mark = mark
+        self.buffer = b""
+        self.attempts: dict[tuple[str, int], str] = {}
+
+
+Key = tuple[str, tuple[tuple[str, str], ...], int]
+
+
+class LocalLauncher(Launcher):
+    """Attempts as forked children of warm hosts (`isolate`), or inside the hosts themselves."""
+
+    def __init__(
+        self,
+        *,
+        ledger: LedgerLike,
+        run_id: str,
+        project: str,
+        folder: Path,
+        machine: Machine,
+        isolate: bool,
+        steps: Iterable[DeployedStep],
+        interpreter: Callable[[DeployedStep], str],
+    ) -> None:
+        self.ledger = ledger
+        self.run_id = run_id
+        self.project = project
+        self.folder = folder / "logs" / run_id
+        self.isolate = isolate
+        self.interpreter = interpreter
+        self.shares = Shares(machine)
+        self.hosts: list[HostProcess] = []
+        self.logs: dict[tuple[str, int], Tail] = {}
+        self.pending: list[AttemptEnded | LogLines] = []
+        self.modules: dict[Key, list[str]] = {}
+        self.keys: dict[str, Key] = {}
+        self.poller = select.poll()
+        self.by_descriptor: dict[int, HostProcess] = {}
+        self.steps = list(steps)
+
+    def fits(self, step: DeployedStep) -> bool:
+        return self.shares.fits(step.resources)
+
+    def start(self, step: DeployedStep, job: StepJob) -> None:
+        attempt = (job.step, job.attempt)
+        host = self._host_for(step)
+        limits = self.shares.take(attempt, step.resources)
+        log = self._log_file(job)
+        self.logs[attempt] = Tail(log)
+        host.attempts[attempt] = ""
+        self._send(host, {"start": {"job": job_to_json(job), "limits": limits, "log": log}})
+
+    def poll(self, timeout: float | None) -> list[AttemptEnded | LogLines]:
+        if not self.pending:
+            self._wait(timeout)
+        for attempt, tail in self.logs.items():
+            if text := tail.read():
+                self.pending.append(LogLines(*attempt, text))
+        found, self.pending = self.pending, []
+        return found
+
+    def stop(self, step: str, attempt: int, reason: str) -> None:
+        for host in self.hosts:
+            if (step, attempt) in host.attempts:
+                host.attempts[step, attempt] = reason
+                if self.isolate:
+                    self._send(host, {"stop": [step, attempt], "reason": reason, "grace": GRACE})
+                else:
+                    self._kill(host)  # the step is the host; its end is told when the channel closes
+                return
+
+    def close(self) -> None:
+        for host in list(self.hosts):
+            self._forget(host)  # a host whose channel closes ends what it runs, then itself
+        kill_marked("RUNNER_RUN", self.run_id)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _wait(self, timeout: float | None) -> None:
+        patience = LOG_TICK if self.logs else None
+        wait = min((t for t in (timeout, patience) if t is not None), default=None)
+        if not self.by_descriptor and wait is None:
+            return
+        for descriptor, _ in self.poller.poll(None if wait is None else wait * 1000):
+            self._receive(self.by_descriptor[descriptor])
+
+    def _receive(self, host: HostProcess) -> None:
+        try:
+            data = host.channel.recv(1 << 16)
+        except ConnectionError:
+            data = b""
+        if not data:
+            self._lost(host)
+            return
+        *lines, host.buffer = (host.buffer + data).split(b"\n")
+        for line in lines:
+            told = json.loads(line)
+            step, attempt = told["ended"]
+            host.attempts.pop((step, attempt), None)
+            self._ended(AttemptEnded(step, attempt, told["code"], told["reason"], told["message"]))
+
+    def _ended(self, ended: AttemptEnded) -> None:
+        attempt = (ended.step, ended.attempt)
+        self.shares.give_back(attempt)
+        if text := self.logs.pop(attempt).read(whole=True):
+            self.pending.append(LogLines(*attempt, text))
+        self.pending.append(ended)
+
+    def _lost(self, host: HostProcess) -> None:
+        """The host is gone, and with it what it ran; nothing of that may live on."""
+        kill_marked("RUNNER_HOST", host.mark)
+        self._forget(host)
+        code = host.process.wait()
+        for (step, attempt), reason in host.attempts.items():
+            message = "" if reason else f"the process that hosted it ended with {_describe(code)}"
+            self._ended(AttemptEnded(step, attempt, code, reason or "lost", message))
+
+    def _host_for(self, step: DeployedStep) -> HostProcess:
+        key = self._key(step)
+        for host in self.hosts:
+            if host.key == key and (self.isolate or not host.attempts):
+                return host
+        idle = [host for host in self.hosts if not host.attempts]
+        if len(self.hosts) >= WARM and idle:
+            self._kill(idle[0])
+            self._forget(idle[0])
+        return self._start_host(key)
+
+    def _key(self, step: DeployedStep) -> Key:
+        if step.name not in self.keys:
+            declared = {name: text for name, text in step.environment.items() if "${" not in text}
+            variables = thread_variables(step.resources) | declared
+            self.keys[step.name] = (self.interpreter(step), tuple(sorted(variables.items())), 0)
+        return self.keys[step.name]
+
+    def _start_host(self, key: Key) -> HostProcess:
+        ours, theirs = socket.socketpair()
+        mark = uuid.uuid4().hex
+        interpreter, variables, _ = key
+        marks = {"RUNNER_HOST": mark, "RUNNER_RUN": self.run_id}
+        environment = {k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"} | dict(variables) | marks
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with open(self.folder / f"host-{mark}.txt", "w+b") as output, theirs:
+            process = subprocess.Popen(
+                [interpreter, "-c", "from runner.worker.host import main; main()"],
+                cwd=self.project,
+                env=environment,
+                stdin=theirs.fileno(),
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        host = HostProcess(key, process, ours, mark)
+        self.hosts.append(host)
+        self.by_descriptor[ours.fileno()] = host
+        self.poller.register(ours.fileno(), select.POLLIN)
+        modules = dict.fromkeys(
+            s.entrypoint.partition(":")[0] for s in self.steps if self._key(s)[:2] == key[:2]
+        )
+        self._send(host, {"hello": {"store": self.ledger.settings, "modules": list(modules), "isolate": self.isolate}})
+        return host
+
+    def _send(self, host: HostProcess, message: dict[str, Any]) -> None:
+        with contextlib.suppress(ConnectionError):  # a host that is gone is noticed by its closed channel
+            host.channel.sendall(json.dumps(message).encode() + b"\n")
+
+    def _kill(self, host: HostProcess) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(host.process.pid, signal.SIGKILL)
+        kill_marked("RUNNER_HOST", host.mark)
+
+    def _forget(self, host: HostProcess) -> None:
+        if host in self.hosts:
+            self.hosts.remove(host)
+            self.poller.unregister(host.channel.fileno())
+            del self.by_descriptor[host.channel.fileno()]
+            host.channel.close()
+            try:
+                host.process.wait(timeout=GRACE)
+            except subprocess.TimeoutExpired:
+                self._kill(host)
+                host.process.wait()
+
+    def _log_file(self, job: StepJob) -> str:
+        path = self.ledger.log_path(job.run_id, job.step, job.attempt)
+        if path is None:
+            path = self.folder / f"{job.step}.{job.attempt}.txt"
+        return str(path)
+
+
+class Tail:
+    """What a log has grown by since the last look, in whole lines."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.offset = 0
+
+    def read(self, whole: bool = False) -> str:
+        """New text up to its last end of line; with `whole`, all of it."""
+        try:
+            if os.stat(self.path).st_size <= self.offset:
+                return ""
+            with open(self.path, "rb") as file:
+                file.seek(self.offset)
+                data = file.read()
+        except OSError:
+            return ""
+        if not whole:
+            data = data[: data.rfind(b"\n") + 1]
+        self.offset += len(data)
+        return data.decode("utf-8", "replace")
+
+
+def _describe(code: int) -> str:
+    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+
+

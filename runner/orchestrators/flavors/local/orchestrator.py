@@ -1,0 +1,132 @@
+"""The local flavor's orchestrator: what this machine can give, and the walk over its launcher."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from runner.orchestrators.base import (
+    BaseOrchestrator,
+    Bundle,
+    Capabilities,
+    Refusal,
+    StackLike,
+    Submission,
+    Support,
+)
+from runner.orchestrators.flavors.local.environments import ensure, install_command, requirements_of, unmet
+from runner.orchestrators.flavors.local.hosts import LocalLauncher
+from runner.orchestrators.flavors.local.machine import Machine, this_machine
+from runner.orchestrators.flavors.local.settings import LocalSettings, LocalStepSettings
+from runner.orchestrators.walk import walk
+from runner.plan.deployment import DeployedStep, Deployment
+from runner.processes import kill_marked
+from runner.records import Event, LogLines
+from runner.spec.common import format_memory
+
+
+class LocalOrchestrator(BaseOrchestrator):
+    """Runs steps on this machine, by a walk of ours."""
+
+    flavor = "local"
+    Settings = LocalSettings
+    StepSettings = LocalStepSettings
+    capabilities = Capabilities(
+        retry=Support.CONTROLLER,
+        timeout=Support.CONTROLLER,
+        cpu=Support.CONTROLLER,
+        memory=Support.WORKER,
+        gpu=Support.CONTROLLER,
+        parallel=Support.CONTROLLER,
+        cancel=Support.CONTROLLER,
+        logs=Support.CONTROLLER,
+    )
+
+    def refusals(self, steps: Iterable[DeployedStep], project: str) -> Iterator[Refusal]:
+        """What this machine does not have, and requirements that the current environment does not meet."""
+        machine = this_machine(os.environ)
+        known: dict[tuple[str, ...], list[str]] = {}
+        for step in steps:
+            yield from _too_much(step, machine)
+            if self.settings.isolation == "none" and "memory" in step.resources:
+                yield Refusal(
+                    ("steps", step.name, "resources", "memory"),
+                    "cannot-enforce",
+                    f"step '{step.name}' is limited to {format_memory(step.resources['memory'])} of memory, "
+                    "which nobody can enforce without a process of its own",
+                    "take `isolation: process` (the default), or leave `memory` out",
+                )
+            if step.settings.get("environment", "current") == "current":
+                requirements = tuple(requirements_of(step.image, project))
+                if requirements not in known:
+                    known[requirements] = unmet(requirements)
+                yield from _unmet(step, known[requirements])
+
+    def submit(self, bundle: Bundle, stack: StackLike) -> Submission:
+        """Nothing is started yet: on this machine the one who watches is the one who walks."""
+        return Submission(bundle.run_id, self.flavor)
+
+    def watch(self, submission: Submission, stack: StackLike) -> Iterator[Event | LogLines]:
+        """Walk the run to its end, from where its ledger says it is."""
+        deployment = stack.ledger.deployment(submission.run_id)
+        kill_marked("RUNNER_RUN", deployment.run_id)  # of a walk that was killed: no step runs twice at once
+        launcher = LocalLauncher(
+            ledger=stack.ledger,
+            run_id=deployment.run_id,
+            project=deployment.project,
+            folder=stack.folder,
+            machine=this_machine(os.environ),
+            isolate=self.settings.isolation == "process",
+            steps=deployment.steps.values(),
+            interpreter=lambda step: _interpreter(step, deployment, stack.folder),
+        )
+        yield from walk(deployment, stack.ledger, launcher, max_parallel=self.settings.max_parallel, done=stack.done)
+
+    def cancel(self, submission: Submission, stack: StackLike) -> None:
+        """Whoever walks the run is asked through the ledger; what a dead walk left is killed."""
+        kill_marked("RUNNER_RUN", submission.run_id)
+
+
+def _interpreter(step: DeployedStep, deployment: Deployment, folder: Path) -> str:
+    if step.settings.get("environment", "current") == "current":
+        return sys.executable
+    return str(ensure(folder / "environments", requirements_of(step.image, deployment.project)))
+
+
+def _too_much(step: DeployedStep, machine: Machine) -> Iterator[Refusal]:
+    has = {
+        "cpu_count": (len(machine.cpus), f"{len(machine.cpus)} processors"),
+        "memory": (machine.memory, f"{machine.memory / 1024**3:.1f}GiB of memory"),
+        "gpu_count": (len(machine.gpus), f"{len(machine.gpus)} visible accelerators"),
+    }
+    for field, (most, words) in has.items():
+        wanted = step.resources.get(field, 0)
+        if wanted > most:
+            shown = format_memory(wanted) if field == "memory" else f"{wanted:g}"
+            yield Refusal(
+                ("steps", step.name, "resources", field),
+                "not-enough",
+                f"step '{step.name}' asks for {field} {shown}, and this machine has {words}",
+                "ask for less, or run it on a stack whose engine has more",
+            )
+    if "gpu_type" in step.resources:
+        yield Refusal(
+            ("steps", step.name, "resources", "gpu_type"),
+            "cannot-honour",
+            f"step '{step.name}' sets gpu_type, and flavor 'local' does not know what its accelerators are",
+            "leave it out, or run it on a stack whose engine can choose",
+        )
+
+
+def _unmet(step: DeployedStep, requirements: Sequence[str]) -> Iterator[Refusal]:
+    if requirements:
+        yield Refusal(
+            ("steps", step.name, "settings", "image", "requirements"),
+            "unmet-requirements",
+            f"step '{step.name}' needs {', '.join(repr(r) for r in requirements)}, which this environment does not have",
+            f"install them: {shlex.join(install_command(requirements))} — or give the step an environment of its own: "
+            "settings: {local: {environment: venv}}",
+        )

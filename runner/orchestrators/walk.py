@@ -1,0 +1,330 @@
+"""The DAG walked by us: order, concurrency, cache, retries, timeouts and failure, for engines without a DAG of their own."""
+
+from __future__ import annotations
+
+import heapq
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from runner.errors import EngineError
+from runner.orchestrators.base import AttemptEnded, Launcher, LedgerLike
+from runner.plan.deployment import DeployedStep, Deployment, StepJob
+from runner.plan.fingerprint import cache_key
+from runner.records import (
+    FAILED,
+    REASONS,
+    SUCCEEDED,
+    Artifact,
+    Event,
+    Failure,
+    LogLines,
+    StepResult,
+    artifacts_to_json,
+    failure_to_json,
+)
+
+CANCEL_TICK = 0.2  # seconds between two looks for a request to cancel
+LOOK_AHEAD = 64  # steps that may be passed over, for want of room, by later ones
+Happened = Iterator[Event | LogLines]
+
+
+def walk(
+    deployment: Deployment,
+    ledger: LedgerLike,
+    launcher: Launcher,
+    *,
+    max_parallel: int,
+    done: Mapping[str, Mapping[str, Artifact]] | None = None,
+    clock: Callable[[], float] = time.time,
+) -> Happened:
+    """Run a deployment to its end, starting attempts by `launcher`; yields everything that happens.
+
+    `done` are the steps of this run that have succeeded already, with their outputs: they are not run again. A step whose
+    result is in the ledger already (the walk that started it died before it could tell) is taken from there.
+    """
+    the_walk = Walk(deployment, ledger, launcher, max_parallel, done, clock)
+    try:
+        yield from the_walk.run()
+    finally:
+        launcher.close()
+
+
+class Walk:
+    """The state of one walk; `run` is the loop."""
+
+    def __init__(
+        self,
+        deployment: Deployment,
+        ledger: LedgerLike,
+        launcher: Launcher,
+        max_parallel: int,
+        done: Mapping[str, Mapping[str, Artifact]] | None,
+        clock: Callable[[], float],
+    ) -> None:
+        self.deployment = deployment
+        self.ledger = ledger
+        self.launcher = launcher
+        self.max_parallel = max_parallel
+        self.clock = clock
+        self.resumed = done is not None
+        self.outputs: dict[str, Mapping[str, Artifact]] = {**deployment.provided, **(done or {})}
+        self.waits_for = {
+            name: {n for n in step.upstream if n not in self.outputs}
+            for name, step in deployment.steps.items()
+            if name not in self.outputs
+        }
+        self.needed_by: dict[str, list[str]] = {}
+        for name, needs in self.waits_for.items():
+            for upstream in needs:
+                self.needed_by.setdefault(upstream, []).append(name)
+        self.ready = deque(name for name, needs in self.waits_for.items() if not needs)
+        self.attempts: dict[str, int] = {}
+        self.retries: dict[str, int] = {}
+        self.running: dict[str, StepJob] = {}
+        self.keys: dict[str, str | None] = {}
+        self.retry_at: list[tuple[float, str]] = []
+        self.deadlines: list[tuple[float, str, int]] = []
+        self.next_look = 0.0
+        self.failed: list[str] = []
+        self.cancelled = False
+
+    def run(self) -> Happened:
+        """From `run_started` to the run's last event."""
+        yield self._run_started()
+        while self.ready or self.running or self.retry_at:
+            yield from self._start_what_fits()
+            if not self.running and not self.retry_at and not self.ready:
+                break
+            for happened in self.launcher.poll(self._patience()):
+                if isinstance(happened, AttemptEnded):
+                    yield from self._ended(happened)
+                else:
+                    yield happened
+            self._wake_retries()
+            self._stop_overdue()
+            if self._cancel_requested():
+                yield from self._cancel()
+        yield from self._finish()
+
+    # -- starting ------------------------------------------------------------------------------------------------------
+
+    def _start_what_fits(self) -> Happened:
+        held: list[str] = []
+        while self.ready and not self._stopping and len(self.running) < self.max_parallel and len(held) < LOOK_AHEAD:
+            name = self.ready.popleft()
+            step = self.deployment.steps[name]
+            if not self.launcher.fits(step):
+                held.append(name)
+                continue
+            if (answer := self._answered(step)) is not None:
+                yield answer
+                continue
+            yield from self._start(step)
+        if held and not self.running and not self.retry_at:
+            raise EngineError(f"step '{held[0]}' asks for more resources than this engine has", "ask for less in `resources`")
+        self.ready.extendleft(reversed(held))
+
+    def _answered(self, step: DeployedStep) -> Event | None:
+        """The event of a step that need not run: its result is in the ledger, or an equal one in the cache."""
+        if self.resumed and step.name not in self.attempts:
+            known = self.ledger.attempts(self.deployment.run_id, step.name)
+            self.attempts[step.name] = max(known, default=0)
+            result = known and self.ledger.result(self.deployment.run_id, step.name, known[-1])
+            if result and result.status == SUCCEEDED:
+                return self._succeeded(result)
+        key = self.keys[step.name] = self._cache_key(step)
+        if key is None or not self.deployment.use_cache or self.retries.get(step.name):
+            return None
+        found = self.ledger.cached(key, step.expires_after)
+        if found is None or set(found.outputs) != set(step.output_names):
+            return None
+        self._finished(step.name, found.outputs)
+        outputs = artifacts_to_json(found.outputs)
+        return self._event("step_cached", step.name, outputs=outputs, cached_from=found.run_id, cache_key=key)
+
+    def _start(self, step: DeployedStep) -> Happened:
+        attempt = self.attempts[step.name] = self.attempts.get(step.name, 0) + 1
+        job = self._job(step, attempt)
+        self.running[step.name] = job
+        # On record before it exists: a walk that dies right after this line leaves a trace of what it did.
+        yield self._event("step_started", step.name, attempt)
+        self.launcher.start(step, job)
+        if step.timeout is not None:
+            heapq.heappush(self.deadlines, (time.monotonic() + step.timeout, step.name, attempt))
+
+    def _job(self, step: DeployedStep, attempt: int) -> StepJob:
+        return StepJob(
+            self.deployment.run_id,
+            step.name,
+            attempt,
+            step.entrypoint,
+            {argument: self.outputs[source][output] for argument, (source, output) in step.inputs.items()},
+            step.parameters,
+            step.outputs,
+            step.environment,
+            self.ledger.settings,
+            self.deployment.project,
+            self.keys.get(step.name),
+        )
+
+    def _cache_key(self, step: DeployedStep) -> str | None:
+        if not step.cache:
+            return None
+        inputs = {arg: self.outputs[source][output].digest for arg, (source, output) in step.inputs.items()}
+        return cache_key(step.fingerprint, inputs)
+
+    # -- ending --------------------------------------------------------------------------------------------------------
+
+    def _ended(self, ended: AttemptEnded) -> Happened:
+        job = self.running.pop(ended.step)
+        result = self.ledger.result(job.run_id, job.step, job.attempt)
+        if result is None or (ended.reason and result.status != SUCCEEDED):
+            result = self._missing_result(job, ended)
+        if result.status == SUCCEEDED:
+            yield self._succeeded(result)
+        elif self.cancelled or ended.reason == "cancelled":
+            yield self._event("step_cancelled", job.step, job.attempt, reason=self._why_stopped())
+        else:
+            yield from self._failed(result)
+
+    def _missing_result(self, job: StepJob, ended: AttemptEnded) -> StepResult:
+        """The result that the worker could not write, because it was killed: written on its behalf."""
+        reason = ended.reason or ("signal" if ended.code < 0 else "store" if ended.code == 74 else "exit")
+        words = ended.message or {
+            "signal": f"the process was killed by signal {-ended.code}",
+            "exit": f"the process ended with exit code {ended.code} and left no result",
+        }.get(reason, REASONS.get(reason, reason))
+        if reason == "timeout":
+            words = f"it took longer than its timeout of {self.deployment.steps[job.step].timeout:g} s"
+        now = self.clock()
+        error = Failure(reason, words)
+        result = StepResult(job.run_id, job.step, job.attempt, FAILED, now, now, error=error, cache_key=job.cache_key)
+        self.ledger.write_result(result)
+        return result
+
+    def _succeeded(self, result: StepResult) -> Event:
+        self._finished(result.step, result.outputs)
+        data: dict[str, Any] = {
+            "outputs": artifacts_to_json(result.outputs),
+            "started": result.started,
+            "duration": round(result.ended - result.started, 6),
+        }
+        if result.metrics:
+            data["metrics"] = result.metrics
+        if result.cache_key:
+            data["cache_key"] = result.cache_key
+        return self._event("step_succeeded", result.step, result.attempt, **data)
+
+    def _finished(self, name: str, outputs: Mapping[str, Artifact]) -> None:
+        self.outputs[name] = outputs
+        self.waits_for.pop(name, None)
+        for below in self.needed_by.get(name, ()):
+            needs = self.waits_for[below]
+            needs.discard(name)
+            if not needs:
+                self.ready.append(below)
+
+    def _failed(self, result: StepResult) -> Happened:
+        step = self.deployment.steps[result.step]
+        error = failure_to_json(result.error)
+        count = self.retries.get(step.name, 0)
+        if step.retry and count < step.retry["max_retries"] and not self._stopping:
+            wait = min(step.retry["delay"] * step.retry["backoff"] ** count, step.retry["max_delay"])
+            self.retries[step.name] = count + 1
+            heapq.heappush(self.retry_at, (time.monotonic() + wait, step.name))
+            yield self._event("step_retrying", step.name, result.attempt, error=error, delay=wait)
+            return
+        self.failed.append(step.name)
+        self.waits_for.pop(step.name, None)
+        yield self._event("step_failed", step.name, result.attempt, error=error, metrics=result.metrics)
+        if self.deployment.on_failure == "fail_fast":
+            self._stop_all()
+
+    # -- stopping ------------------------------------------------------------------------------------------------------
+
+    @property
+    def _stopping(self) -> bool:
+        return self.cancelled or bool(self.failed and self.deployment.on_failure == "fail_fast")
+
+    def _stop_all(self) -> None:
+        for job in self.running.values():
+            self.launcher.stop(job.step, job.attempt, "cancelled")
+        self.retry_at.clear()
+        self.ready.clear()
+
+    def _cancel_requested(self) -> bool:
+        if self.cancelled or time.monotonic() < self.next_look:
+            return False
+        self.next_look = time.monotonic() + CANCEL_TICK
+        return self.ledger.cancel_requested(self.deployment.run_id)
+
+    def _cancel(self) -> Happened:
+        self.cancelled = True
+        retrying = sorted(name for _, name in self.retry_at)
+        self._stop_all()
+        for name in retrying:
+            yield self._event("step_cancelled", name, reason=REASONS["cancelled"])
+            self.waits_for.pop(name, None)
+
+    def _stop_overdue(self) -> None:
+        while self.deadlines and self.deadlines[0][0] <= time.monotonic():
+            _, name, attempt = heapq.heappop(self.deadlines)
+            job = self.running.get(name)
+            if job is not None and job.attempt == attempt:
+                self.launcher.stop(name, attempt, "timeout")
+
+    def _wake_retries(self) -> None:
+        while self.retry_at and self.retry_at[0][0] <= time.monotonic():
+            self.ready.append(heapq.heappop(self.retry_at)[1])
+
+    def _patience(self) -> float:
+        """Seconds until something is due."""
+        due = [CANCEL_TICK]
+        if self.retry_at:
+            due.append(self.retry_at[0][0] - time.monotonic())
+        if self.deadlines:
+            due.append(self.deadlines[0][0] - time.monotonic())
+        return max(0.0, min(due))
+
+    # -- telling -------------------------------------------------------------------------------------------------------
+
+    def _finish(self) -> Happened:
+        started = {name for name in self.attempts if name in self.waits_for and self.attempts[name]}
+        for name in list(self.waits_for):
+            if name not in started:
+                yield self._event("step_skipped", name, reason=self._why_skipped(name))
+        if self.cancelled:
+            yield self._event("run_cancelled", reason=REASONS["cancelled"])
+        elif self.failed:
+            yield self._event("run_failed", reason=f"step '{self.failed[0]}' failed", failed=self.failed)
+        else:
+            yield self._event("run_succeeded")
+
+    def _why_stopped(self) -> str:
+        return REASONS["cancelled"] if self.cancelled else f"stopped because step '{self.failed[0]}' failed"
+
+    def _why_skipped(self, name: str) -> str:
+        if self.cancelled:
+            return REASONS["cancelled"]
+        if self.deployment.on_failure == "fail_fast":
+            return f"step '{self.failed[0]}' failed before it could start"
+        return f"it needs '{sorted(self.waits_for[name] or self.failed)[0]}', which did not succeed"
+
+    def _run_started(self) -> Event:
+        deployment = self.deployment
+        data: dict[str, Any] = {
+            "pipeline": deployment.pipeline,
+            "stack": deployment.stack,
+            "flavor": deployment.flavor,
+            "parameters": deployment.parameters,
+            "steps": list(deployment.steps),
+            "artifact_store": deployment.artifact_store,
+        }
+        if self.resumed:
+            data["resumed"] = True
+        return self._event("run_started", **data)
+
+    def _event(self, event: str, step: str | None = None, attempt: int | None = None, /, **data: Any) -> Event:
+        return Event(event, self.deployment.run_id, self.clock(), step, attempt, data)
