@@ -1,0 +1,35 @@
+"""The contract of a run store: events in, runs out."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+from runner.records import Event, Run
+
+
+class RunStore(ABC):
+    """Where events are appended. What `append` returned from is on disk: the death of any process loses nothing of it."""
+
+    @abstractmethod
+    def append(self, *events: Event) -> None:
+        """Append events, all or none. Raises StateError when they cannot be written."""
+
+    @abstractmethod
+    def events(self, run_id: str, after: int = 0) -> list[tuple[int, Event]]:
+        """A run's events with their numbers, in order, from behind number `after`."""
+
+    @abstractmethod
+    def runs(self, limit: int, pipeline: str | None = None) -> list[Run]:
+        """The newest runs first, without their steps."""
+
+    @abstractmethod
+    def run_ids(self, prefix: str) -> list[str]:
+        """Ids of runs that start with `prefix`, newest first."""
+
+    @abstractmethod
+    def delete(self, run_id: str) -> None:
+        """Forget a run."""
+
+    @abstractmethod
+    def close(self) -> None: ...

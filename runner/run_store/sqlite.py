@@ -1,0 +1,182 @@
+"""The run store in one SQLite file, shared by every process of a project."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+from runner.errors import StateError
+from runner.records import PENDING, RUNNING, Event, Run
+from runner.run_store.base import RunStore
+
+VERSION = 1
+PATIENCE = 60.0  # seconds that a writer waits for the others
+
+SCHEMA = """
+CREATE TABLE runs (
+    run_id TEXT PRIMARY KEY, pipeline TEXT NOT NULL, stack TEXT NOT NULL, status TEXT NOT NULL,
+    started REAL NOT NULL, ended REAL, parameters TEXT NOT NULL, reason TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX runs_by_start ON runs (started);
+CREATE TABLE events (
+    number INTEGER PRIMARY KEY, run_id TEXT NOT NULL, event TEXT NOT NULL, time REAL NOT NULL,
+    step TEXT, attempt INTEGER, data TEXT NOT NULL
+);
+CREATE INDEX events_by_run ON events (run_id, number);
+"""
+T = TypeVar("T")
+
+
+class SqliteRunStore(RunStore):
+    """Events and runs in `.runner/runner.db` (WAL). Many processes may write at once; each waits its turn.
+
+    `synchronous=NORMAL`: what was appended survives the death of every process; a power cut may take the last moments.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with self._told():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self.connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)
+            self.connection.execute("PRAGMA synchronous = NORMAL")
+            if self._patiently(lambda: self._pragma("user_version")) == 0:
+                self._create()
+            if (version := self._pragma("user_version")) != VERSION:
+                raise StateError(
+                    f"'{path}' was written by another version of runner (format {version}, this one reads {VERSION})",
+                    "use that version, or move the file away: results stay in the artifact store",
+                )
+
+    def append(self, *events: Event) -> None:
+        with self._told():
+            self._patiently(lambda: self._append(events))
+
+    def events(self, run_id: str, after: int = 0) -> list[tuple[int, Event]]:
+        rows = self._rows(
+            "SELECT number, event, run_id, time, step, attempt, data FROM events WHERE run_id = ? AND number > ? ORDER BY number",
+            (run_id, after),
+        )
+        return [(row[0], Event(*row[1:6], json.loads(row[6]))) for row in rows]
+
+    def runs(self, limit: int, pipeline: str | None = None) -> list[Run]:
+        where = "" if pipeline is None else "WHERE pipeline = ?"
+        rows = self._rows(
+            "SELECT run_id, pipeline, stack, status, started, ended, parameters, reason FROM runs "  # noqa: S608
+            f"{where} ORDER BY started DESC, run_id DESC LIMIT ?",
+            (*(() if pipeline is None else (pipeline,)), limit),
+        )
+        return [Run(*row[:6], parameters=json.loads(row[6]), reason=row[7]) for row in rows]
+
+    def run_ids(self, prefix: str) -> list[str]:
+        end = prefix + "\U0010ffff"
+        rows = self._rows("SELECT run_id FROM runs WHERE run_id >= ? AND run_id < ? ORDER BY started DESC, run_id DESC", (prefix, end))
+        return [run_id for (run_id,) in rows]
+
+    def delete(self, run_id: str) -> None:
+        def both() -> None:
+            with self._transaction():
+                self.connection.execute("DELETE FROM events WHERE run_id = ?", (run_id,))
+                self.connection.execute("DELETE FROM runs WHERE run_id = ?", (run_id,))
+
+        with self._told():
+            self._patiently(both)
+
+    def close(self) -> None:
+        with contextlib.suppress(sqlite3.Error):
+            self.connection.close()
+
+    def _append(self, events: tuple[Event, ...]) -> None:
+        if len(events) == 1 and events[0].step is not None:
+            self._insert(events[0])  # a statement by itself is a transaction
+            return
+        with self._transaction():
+            for event in events:
+                self._insert(event)
+                if event.step is None:
+                    self._update_run(event)
+
+    def _insert(self, event: Event) -> None:
+        self.connection.execute(
+            "INSERT INTO events (run_id, event, time, step, attempt, data) VALUES (?, ?, ?, ?, ?, ?)",
+            (event.run_id, event.event, event.time, event.step, event.attempt, json.dumps(event.data)),
+        )
+
+    def _update_run(self, event: Event) -> None:
+        data = event.data
+        if event.event == "run_started":
+            self.connection.execute(
+                "INSERT INTO runs VALUES (?, ?, ?, ?, ?, NULL, ?, '') "
+                "ON CONFLICT (run_id) DO UPDATE SET status = excluded.status, ended = NULL, reason = ''",
+                (event.run_id, data["pipeline"], data["stack"], RUNNING, event.time, json.dumps(data["parameters"])),
+            )
+        else:
+            self.connection.execute(
+                "UPDATE runs SET status = ?, ended = ?, reason = ? WHERE run_id = ?",
+                (event.event.removeprefix("run_") or PENDING, event.time, data.get("reason", ""), event.run_id),
+            )
+
+    def _create(self) -> None:
+        # One process makes the file; the others wait here, since a change to WAL does not wait by itself.
+        with open(self.path.with_suffix(".lock"), "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if self._pragma("user_version"):
+                return
+            self._patiently(lambda: self.connection.execute("PRAGMA journal_mode = WAL"))
+            with self._transaction():
+                for statement in SCHEMA.split(";"):
+                    self.connection.execute(statement)
+                self.connection.execute(f"PRAGMA user_version = {VERSION}")
+
+    def _pragma(self, name: str) -> Any:
+        return self.connection.execute(f"PRAGMA {name}").fetchone()[0]
+
+    def _rows(self, query: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        with self._told():
+            return self._patiently(lambda: self.connection.execute(query, values).fetchall())
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self.connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self.connection.execute("ROLLBACK")
+            raise
+        self.connection.execute("COMMIT")
+
+    def _patiently(self, action: Callable[[], T]) -> T:
+        """SQLite waits by itself for most locks; the rest (recovery, a change of mode) is waited for here."""
+        give_up = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return action()
+            except sqlite3.OperationalError as error:
+                busy = "locked" in str(error) or "locking protocol" in str(error) or "busy" in str(error)
+                if not busy or time.monotonic() > give_up:
+                    raise
+                time.sleep(0.02)
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise StateError(f"the run store '{self.path}' cannot be used: {error}", _help(str(error), self.path)) from error
+        except OSError as error:
+            raise StateError(f"the run store '{self.path}' cannot be used: {error.strerror}", _help(str(error), self.path)) from error
+
+
+def _help(message: str, path: Path) -> str:
+    if "full" in message or "No space" in message:
+        return f"make room on the disk of '{path.parent}'; then `runner runs resume` goes on"
+    if "readonly" in message or "Read-only" in message or "Permission" in message or "unable to open" in message:
+        return f"make '{path.parent}' writable for this user, or run from another project folder"
+    if "not a database" in message or "malformed" in message:
+        return f"the file is damaged: move it away (mv {path} {path}.damaged); results and logs stay in the artifact store"
+    return f"see whether '{path.parent}' is a folder on a healthy local disk"
