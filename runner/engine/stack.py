@@ -1,0 +1,26 @@
+"""What an orchestrator is given to work with: the ledger, the state folder, and what is finished already."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from runner.artifact_store.base import open_store
+from runner.artifact_store.ledger import Ledger
+from runner.records import Artifact
+
+
+class OpenStack(NamedTuple):
+    """A stack in use. `done` is None for a new run: then nobody has to look for what an earlier walk left."""
+
+    ledger: Ledger
+    folder: Path
+    done: Mapping[str, Mapping[str, Artifact]] | None = None
+
+
+def open_stack(
+    artifact_store: dict[str, Any], folder: Path, done: Mapping[str, Mapping[str, Artifact]] | None = None
+) -> OpenStack:
+    """Open the artifact store of a stack. Raises StoreError when it cannot be."""
+    return OpenStack(Ledger(open_store(artifact_store)), folder, done)
