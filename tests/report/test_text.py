@@ -1,0 +1,149 @@
+"""Recorded runs, told as text: beside each recording stands what a user reads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC
+from pathlib import Path
+
+import pytest
+
+from runner.records import Artifact, Event, Failure, LogLines, Run, StepRun
+from runner.report.text import (
+    Story,
+    artifacts_table,
+    closing,
+    event_facts,
+    failure_line,
+    failure_report,
+    log_lines,
+    run_details,
+    runs_table,
+    steps_table,
+    summary,
+)
+
+FOLDER = Path(__file__).parents[1] / "golden" / "report"
+RECORDINGS = ["succeeded", "failed", "cancelled"]
+Golden = Callable[[str, str], None]
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Golden:
+    def compare(name: str, text: str) -> None:
+        path = FOLDER / name
+        if request.config.getoption("--golden", default=False):
+            path.write_text(text + "\n")
+        assert text + "\n" == path.read_text()
+
+    return compare
+
+
+def recorded(name: str) -> list[Event | LogLines]:
+    items = [json.loads(line) for line in (FOLDER / f"{name}.jsonl").read_text().splitlines()]
+    return [LogLines(item["log"], item["attempt"], item["text"]) if "log" in item else Event(**item) for item in items]
+
+
+def told(name: str) -> tuple[Story, list[str]]:
+    story = Story()
+    return story, [line for item in recorded(name) for line in story.lines(item)]
+
+
+@pytest.mark.parametrize("name", RECORDINGS)
+def test_a_run_as_it_goes_and_its_closing(name: str, golden: Golden) -> None:
+    story, lines = told(name)
+    golden(f"{name}.run.txt", "\n".join([*lines, "", closing(story.run, story.tails)]))
+
+
+@pytest.mark.parametrize("name", RECORDINGS)
+def test_a_run_looked_at_later(name: str, golden: Golden) -> None:
+    golden(f"{name}.show.txt", run_details(told(name)[0].run, zone=UTC))
+
+
+def test_runs_in_a_table(golden: Golden) -> None:
+    golden("runs.txt", runs_table([told(name)[0].run for name in RECORDINGS], zone=UTC))
+
+
+def test_artifacts_in_a_table(golden: Golden) -> None:
+    run = told("succeeded")[0].run
+    golden(
+        "artifacts.txt",
+        artifacts_table([(s.name, name, artifact) for s in run.steps.values() for name, artifact in s.outputs.items()]),
+    )
+
+
+def test_events_as_json_lines(golden: Golden) -> None:
+    events = [item for item in recorded("failed") if isinstance(item, Event)]
+    golden("failed.json.txt", "\n".join(json.dumps(event_facts(event)) for event in events))
+
+
+def test_no_runs_says_how_to_start_one() -> None:
+    assert "runner run PIPELINE" in runs_table([])
+
+
+def test_no_artifacts() -> None:
+    assert artifacts_table([]) == "no artifacts"
+
+
+def test_log_lines_show_the_last_state_of_a_progress_bar() -> None:
+    assert log_lines(" 10%\r 99%\r\nnext\r\n") == [" 99%", "next"]
+
+
+def test_an_empty_log_line_stays() -> None:
+    assert log_lines("a\n\nb\n") == ["a", "", "b"]
+
+
+def test_only_the_last_twenty_lines_are_shown_again() -> None:
+    text = failure_report(StepRun("fit", "failed"), [str(n) for n in range(50)])
+    assert "| 30\n" in text and "| 29\n" not in text
+
+
+def test_a_traceback_is_not_shown_twice() -> None:
+    error = Failure("exception", "no", "ValueError", traceback="Traceback:\n  line\nValueError: no\n")
+    text = failure_report(StepRun("fit", "failed", error=error), ["before", "Traceback:", "  line", "ValueError: no"])
+    assert text.endswith("its last lines:\n    | before")
+
+
+def test_a_new_attempt_forgets_what_the_last_one_printed() -> None:
+    story = Story()
+    story.lines(LogLines("fit", 1, "old\n"))
+    story.lines(Event("step_started", "r", 0.0, "fit", 2))
+    assert "fit" not in story.tails
+
+
+def test_a_reason_stands_in_for_an_exception() -> None:
+    assert failure_line(Failure("out-of-memory", "")) == "it took more memory than it was given"
+    assert failure_line(Failure("timeout", "it took longer than its timeout of 2 s")) == (
+        "it took longer than its timeout of 2 s"
+    )
+
+
+def test_an_exception_without_a_message_is_its_type() -> None:
+    assert failure_line(Failure("exception", "", "KeyError")) == "KeyError"
+
+
+def test_a_failure_without_a_record_says_so() -> None:
+    assert failure_report(StepRun("fit", "failed")) == "step 'fit' failed\n  no reason was recorded"
+
+
+def test_a_large_run_closes_with_what_needs_a_look() -> None:
+    steps = {f"s{n}": StepRun(f"s{n}", "succeeded", 1) for n in range(500)}
+    steps["bad"] = StepRun("bad", "failed", 1, error=Failure("exception", "no", "ValueError"))
+    text = closing(Run("r", "p", "s", "failed", 0.0, 1.0, steps=steps))
+    assert "bad " in text and "s17" not in text
+    assert "501 steps, 500 succeeded, 1 failed" in text
+
+
+def test_colour_is_on_the_status_alone() -> None:
+    line = steps_table([StepRun("failed", "failed", 1)], color=True).splitlines()[1]
+    assert line.startswith("failed  \x1b[31mfailed\x1b[0m")
+
+
+def test_a_run_that_has_not_ended_has_no_time() -> None:
+    assert summary(Run("r", status="running", started=1.0, steps={})) == "run r running: 0 steps"
+
+
+def test_many_outputs_are_cut_short() -> None:
+    outputs = {f"o{n}": Artifact("u", "json", 10, "d") for n in range(6)}
+    assert steps_table([StepRun("s", "succeeded", 1, outputs=outputs)]).endswith("o3 (json, 10 B), and 2 more")
