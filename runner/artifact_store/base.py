@@ -21,7 +21,8 @@ class StoreError(StateError):
 class ArtifactStore(ABC):
     """Objects under keys like `runs/r1/deployment.json`. An object is there whole, or it is not there.
 
-    Every method raises StoreError when the store itself fails, `get` and its kin ObjectMissing for a key that is not there.
+    Every method raises StoreError when the store itself fails, `get` and its kin ObjectMissing for a key that is not
+    there.
     """
 
     @property
@@ -57,6 +58,16 @@ class ArtifactStore(ABC):
     def list(self, prefix: str) -> Iterator[str]:
         """Keys that start with `prefix` (which ends in `/` or is empty), in order."""
 
+    def names(self, prefix: str) -> Iterator[str]:
+        """What comes right after `prefix` (which ends in `/` or is empty) in its keys, up to the next `/`: each once,
+        in order. Stores that can answer it without listing every key override it."""
+        last = None
+        for key in self.list(prefix):
+            name = key[len(prefix) :].partition("/")[0]
+            if name != last:
+                yield name
+            last = name
+
     @abstractmethod
     def delete(self, prefix: str) -> None:
         """Remove the object of this key, or all below it when it ends in `/`; nothing when there is none."""
@@ -65,15 +76,9 @@ class ArtifactStore(ABC):
     def scratch(self) -> Path:
         """A folder for files on their way in, on the same file system where that makes `put_file` a rename."""
 
+    def sweep(self) -> None:  # noqa: B027  (a store may have nothing to sweep)
+        """Remove what killed processes left in `scratch` long ago. Called as a run starts; never raises."""
+
     def log_file(self, key: str) -> Path | None:
         """A local file that can be appended to and is this object at once; None where there is no such thing."""
         return None
-
-
-def open_store(settings: dict[str, Any]) -> ArtifactStore:
-    """The store of `ArtifactStore.settings`; relative paths must have been made absolute."""
-    if settings.get("flavor", "local") == "local":
-        from runner.artifact_store.local import LocalArtifactStore
-
-        return LocalArtifactStore(Path(settings["path"]))
-    raise StoreError(f"unknown artifact store flavor '{settings.get('flavor')}'", "known: local")

@@ -6,8 +6,9 @@ import json
 import os
 import sys
 
-from runner.artifact_store.base import StoreError, open_store
+from runner.artifact_store.base import StoreError
 from runner.artifact_store.ledger import Ledger
+from runner.artifact_store.stores import open_store
 from runner.plan.deployment import StepJob, job_from
 from runner.records import SUCCEEDED
 from runner.worker.call import execute

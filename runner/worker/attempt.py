@@ -1,60 +1,73 @@
-"""The inside of a forked attempt: its place in the process table, its limits, its log, its one job."""
+"""The inside of an attempt's process: the job it takes, its limits, its log, its answer."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
-import signal
 import sys
 import threading
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from runner.artifact_store.base import StoreError
 from runner.artifact_store.ledger import Ledger
-from runner.plan.deployment import StepJob
-from runner.records import SUCCEEDED, StepResult
+from runner.plan.deployment import StepJob, job_from
+from runner.records import SUCCEEDED
 from runner.worker.call import execute
 from runner.worker.secrets import Resolver
 
 EX_FAILED, EX_IOERR, EX_OSERR = 1, 74, 71
+MESSAGE = 1 << 16
+"""The most bytes of a message of the jobs' socket; a larger job comes as {"file": path}."""
 
 
-def run_forked(job: StepJob, ledger: Ledger, limits: Mapping[str, Any], log: str) -> None:
-    """Run the job in this process, which was forked for it, and end the process. Never returns."""
+def wait_for_job(jobs: int, takes: int, ledger: Ledger) -> NoReturn:
+    """Be ready for a job, take one, run it, answer, end: the whole life of a forked child."""
     code = EX_OSERR
     try:
         os.setsid()  # a group of its own: a timeout kills all of it, and a terminal's Ctrl-C does not reach it
-        for name in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
-            signal.signal(name, signal.SIG_DFL)
-        os.environ["RUNNER_ATTEMPT"] = f"{job.run_id}/{job.step}/{job.attempt}"
+        message = _receive(jobs)
+        if message is None:
+            os._exit(0)
+        job, limits = job_from(message["job"]), message["limits"]
+        os.write(takes, f"{os.getpid()} {limits.get('memory', 0)} {job.attempt} {job.step} {job.run_id}\n".encode())
+        os.putenv("RUNNER_ATTEMPT", f"{job.run_id}/{job.step}/{job.attempt}")
         apply_limits(limits)
         _reseed()
-        with open_log(log, Resolver(job.run_id)) as resolver:
-            code = exit_code(run_job(job, ledger, resolver))
+        with open_log(message["log"], Resolver(job.run_id)) as resolver:
+            code, words = _run(job, ledger, resolver)
             _join_threads()
-    except StoreError as error:
-        code = EX_IOERR
-        with contextlib.suppress(OSError):
-            os.write(2, f"error: {error.message}\n".encode())
+        answer(jobs, {"ended": [job.step, job.attempt], "code": code, "message": words})
+        os.write(takes, f"-{os.getpid()}\n".encode())
     except BaseException:
         sys.excepthook(*sys.exc_info())
     finally:
         os._exit(code)
 
 
-def run_job(job: StepJob, ledger: Ledger, resolver: Resolver) -> StepResult:
-    """Run the job; a failure is also told in the step's log."""
-    result = execute(job, ledger, resolver)
-    if result.error is not None:
-        sys.stderr.write(result.error.traceback or f"error: {result.error.message}\n")
-    sys.stdout.flush()
-    sys.stderr.flush()
-    return result
+def run_here(jobs: int, ledger: Ledger) -> bool:
+    """Take a job and run it in this process, which goes on living. False when there are no more."""
+    message = _receive(jobs)
+    if message is None:
+        return False
+    job, before = job_from(message["job"]), dict(os.environ)
+    resolver = Resolver(job.run_id)
+    apply_limits(message["limits"])
+    code, words = _run(job, ledger, resolver)
+    if os.environ != before:
+        os.environ.clear()
+        os.environ.update(before)
+    _keep_output(message["log"], resolver)
+    answer(jobs, {"ended": [job.step, job.attempt], "code": code, "message": words})
+    return True
 
 
-def exit_code(result: StepResult) -> int:
-    return 0 if result.status == SUCCEEDED else EX_FAILED
+def answer(descriptor: int, message: Mapping[str, Any]) -> None:
+    """Write a message and its end of line."""
+    data = json.dumps(message).encode() + b"\n"
+    while data:
+        data = data[os.write(descriptor, data) :]
 
 
 def apply_limits(limits: Mapping[str, Any]) -> None:
@@ -66,6 +79,31 @@ def apply_limits(limits: Mapping[str, Any]) -> None:
     if limits.get("memory"):
         with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
             file.write("500")  # should the machine itself run out first, the kernel takes the step and not the runner
+
+
+def _receive(jobs: int) -> dict[str, Any] | None:
+    data = os.read(jobs, MESSAGE)
+    if not data:
+        return None
+    message: dict[str, Any] = json.loads(data)
+    if file := message.get("file"):
+        with open(file, encoding="utf-8") as text:
+            message = json.load(text)
+        os.unlink(file)
+    return message
+
+
+def _run(job: StepJob, ledger: Ledger, resolver: Resolver) -> tuple[int, str]:
+    """Exit code and words; a failure is also told in the step's log."""
+    try:
+        result = execute(job, ledger, resolver)
+    except StoreError as error:
+        return EX_IOERR, f"{error.message} ({error.help})" if error.help else error.message
+    if result.error is not None:
+        sys.stderr.write(result.error.traceback or f"error: {result.error.message}\n")
+    sys.stdout.flush()
+    sys.stderr.flush()
+    return (0 if result.status == SUCCEEDED else EX_FAILED), ""
 
 
 class open_log:  # noqa: N801  (reads as a verb: `with open_log(…)`)
@@ -115,6 +153,21 @@ def _redirect(target: int) -> None:
     os.dup2(target, 2)
 
 
+def _keep_output(log: str, resolver: Resolver) -> None:
+    """What a step of an unforked host printed stands in the host's own output: move it to the step's log."""
+    size = os.lseek(1, 0, os.SEEK_CUR)
+    if not size:
+        return
+    data = os.pread(1, size, 0)
+    if resolver.secrets:
+        data = resolver.mask(data.decode("utf-8", "replace")).encode()
+    os.makedirs(os.path.dirname(log), exist_ok=True)
+    with open(log, "ab") as file:
+        file.write(data)
+    os.ftruncate(1, 0)
+    os.lseek(1, 0, os.SEEK_SET)
+
+
 def _reseed() -> None:
     # A fork copies the state of random generators; Python reseeds its own, NumPy does not.
     random = sys.modules.get("numpy.random")
@@ -123,6 +176,8 @@ def _reseed() -> None:
 
 
 def _join_threads() -> None:
+    if threading.active_count() == 1:
+        return
     main = threading.main_thread()
     for thread in threading.enumerate():
         if thread is not main and not thread.daemon:

@@ -23,16 +23,23 @@ from runner.processes import kill_marked
 
 GRACE = 3.0  # seconds between the request to end and the kill
 LOG_TICK = 0.1  # seconds between two looks at what running attempts have printed
+MESSAGE = 1 << 16  # the most bytes of one message to or from an attempt
 WARM = 8  # hosts that are kept waiting at a time
 
 
 class HostProcess:
-    """A host, and the attempts that it runs. `key` is what makes steps share it: interpreter and environment."""
+    """A host, and the attempts that it runs (with the reason why they were stopped).
 
-    def __init__(self, key: Key, process: subprocess.Popen[bytes], channel: socket.socket, mark: str) -> None:
+    `key` is what makes steps share it: interpreter and environment; `control` and `jobs` are the two sockets to it.
+    """
+
+    def __init__(
+        self, key: Key, process: subprocess.Popen[bytes], control: socket.socket, jobs: socket.socket, mark: str
+    ) -> None:
         self.key = key
         self.process = process
-        self.channel = channel
+        self.control = control
+        self.jobs = jobs
         self.mark = mark
         self.buffer = b""
         self.attempts: dict[tuple[str, int], str] = {}
@@ -55,7 +62,9 @@ class LocalLauncher(Launcher):
         isolate: bool,
         steps: Iterable[DeployedStep],
         interpreter: Callable[[DeployedStep], str],
+        ready: int = 1,
     ) -> None:
+        self.ready = ready
         self.ledger = ledger
         self.run_id = run_id
         self.project = project
@@ -82,7 +91,13 @@ class LocalLauncher(Launcher):
         log = self._log_file(job)
         self.logs[attempt] = Tail(log)
         host.attempts[attempt] = ""
-        self._send(host, {"start": {"job": job_to_json(job), "limits": limits, "log": log}})
+        message = json.dumps({"job": job_to_json(job), "limits": limits, "log": log}).encode()
+        if len(message) >= MESSAGE:
+            file = self.folder / f"{job.step}.{job.attempt}.json"
+            file.write_bytes(message)
+            message = json.dumps({"file": str(file)}).encode()
+        with contextlib.suppress(ConnectionError):  # a host that is gone is noticed by its closed control
+            host.jobs.sendall(message)
 
     def poll(self, timeout: float | None) -> list[AttemptEnded | LogLines]:
         if not self.pending:
@@ -115,11 +130,31 @@ class LocalLauncher(Launcher):
         if not self.by_descriptor and wait is None:
             return
         for descriptor, _ in self.poller.poll(None if wait is None else wait * 1000):
-            self._receive(self.by_descriptor[descriptor])
+            host = self.by_descriptor.get(descriptor)
+            if host is None:
+                continue
+            self._hear_answers(host)
+            if descriptor == host.control.fileno():
+                self._hear_control(host)
 
-    def _receive(self, host: HostProcess) -> None:
+    def _hear_answers(self, host: HostProcess) -> None:
+        """What attempts said themselves, at their end. Heard before the news that their processes are gone."""
+        while True:
+            try:
+                data = host.jobs.recv(MESSAGE, socket.MSG_DONTWAIT)
+            except (BlockingIOError, ConnectionError):
+                return
+            if not data:
+                return
+            told = json.loads(data)
+            attempt = tuple(told["ended"])
+            if attempt in host.attempts:
+                reason = host.attempts.pop(attempt)
+                self._ended(AttemptEnded(*attempt, told["code"], reason, told["message"]))
+
+    def _hear_control(self, host: HostProcess) -> None:
         try:
-            data = host.channel.recv(1 << 16)
+            data = host.control.recv(1 << 16)
         except ConnectionError:
             data = b""
         if not data:
@@ -128,9 +163,10 @@ class LocalLauncher(Launcher):
         *lines, host.buffer = (host.buffer + data).split(b"\n")
         for line in lines:
             told = json.loads(line)
-            step, attempt = told["ended"]
-            host.attempts.pop((step, attempt), None)
-            self._ended(AttemptEnded(step, attempt, told["code"], told["reason"], told["message"]))
+            attempt = tuple(told["gone"])
+            if attempt in host.attempts:
+                host.attempts.pop(attempt)
+                self._ended(AttemptEnded(*attempt, told["code"], told["reason"], told["message"]))
 
     def _ended(self, ended: AttemptEnded) -> None:
         attempt = (ended.step, ended.attempt)
@@ -168,12 +204,13 @@ class LocalLauncher(Launcher):
 
     def _start_host(self, key: Key) -> HostProcess:
         ours, theirs = socket.socketpair()
+        jobs, their_jobs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         mark = uuid.uuid4().hex
         interpreter, variables, _ = key
         marks = {"RUNNER_HOST": mark, "RUNNER_RUN": self.run_id}
         environment = {k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"} | dict(variables) | marks
         self.folder.mkdir(parents=True, exist_ok=True)
-        with open(self.folder / f"host-{mark}.txt", "w+b") as output, theirs:
+        with open(self.folder / f"host-{mark}.txt", "w+b") as output, theirs, their_jobs:
             process = subprocess.Popen(
                 [interpreter, "-c", "from runner.worker.host import main; main()"],
                 cwd=self.project,
@@ -181,21 +218,31 @@ class LocalLauncher(Launcher):
                 stdin=theirs.fileno(),
                 stdout=output,
                 stderr=output,
+                pass_fds=(their_jobs.fileno(),),
                 start_new_session=True,
             )
-        host = HostProcess(key, process, ours, mark)
+            descriptor = their_jobs.fileno()
+        host = HostProcess(key, process, ours, jobs, mark)
         self.hosts.append(host)
-        self.by_descriptor[ours.fileno()] = host
-        self.poller.register(ours.fileno(), select.POLLIN)
+        for channel in (ours, jobs):
+            self.by_descriptor[channel.fileno()] = host
+            self.poller.register(channel.fileno(), select.POLLIN)
         modules = dict.fromkeys(
             s.entrypoint.partition(":")[0] for s in self.steps if self._key(s)[:2] == key[:2]
         )
-        self._send(host, {"hello": {"store": self.ledger.settings, "modules": list(modules), "isolate": self.isolate}})
+        hello = {
+            "store": self.ledger.settings,
+            "modules": list(modules),
+            "isolate": self.isolate,
+            "ready": self.ready,
+            "jobs": descriptor,
+        }
+        self._send(host, {"hello": hello})
         return host
 
     def _send(self, host: HostProcess, message: dict[str, Any]) -> None:
         with contextlib.suppress(ConnectionError):  # a host that is gone is noticed by its closed channel
-            host.channel.sendall(json.dumps(message).encode() + b"\n")
+            host.control.sendall(json.dumps(message).encode() + b"\n")
 
     def _kill(self, host: HostProcess) -> None:
         with contextlib.suppress(ProcessLookupError):
@@ -205,9 +252,10 @@ class LocalLauncher(Launcher):
     def _forget(self, host: HostProcess) -> None:
         if host in self.hosts:
             self.hosts.remove(host)
-            self.poller.unregister(host.channel.fileno())
-            del self.by_descriptor[host.channel.fileno()]
-            host.channel.close()
+            for channel in (host.control, host.jobs):
+                self.poller.unregister(channel.fileno())
+                del self.by_descriptor[channel.fileno()]
+                channel.close()
             try:
                 host.process.wait(timeout=GRACE)
             except subprocess.TimeoutExpired:

@@ -73,14 +73,16 @@ class LocalOrchestrator(BaseOrchestrator):
         """Walk the run to its end, from where its ledger says it is."""
         deployment = stack.ledger.deployment(submission.run_id)
         kill_marked("RUNNER_RUN", deployment.run_id)  # of a walk that was killed: no step runs twice at once
+        machine = this_machine(os.environ)
         launcher = LocalLauncher(
             ledger=stack.ledger,
             run_id=deployment.run_id,
             project=deployment.project,
             folder=stack.folder,
-            machine=this_machine(os.environ),
+            machine=machine,
             isolate=self.settings.isolation == "process",
             steps=deployment.steps.values(),
+            ready=min(self.settings.max_parallel + 1, len(machine.cpus)),
             interpreter=lambda step: _interpreter(step, deployment, stack.folder),
         )
         yield from walk(deployment, stack.ledger, launcher, max_parallel=self.settings.max_parallel, done=stack.done)

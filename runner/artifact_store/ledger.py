@@ -1,0 +1,166 @@
+"""The ledger: the records of runs in the artifact store, under keys that every machine finds again.
+
+```
+runs/<run>/deployment.json
+runs/<run>/cancel
+runs/<run>/steps/<step>/<attempt>/{started.json, log.txt, result.json}
+cache/<key>.json
+```
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from runner.artifact_store.base import ArtifactStore, ObjectMissing
+from runner.artifact_store.objects import is_there
+from runner.artifact_store.refusals import refused
+from runner.errors import StateError
+from runner.plan.deployment import Deployment, StepJob, deployment_from, deployment_to_json
+from runner.records import StepResult, result_from, result_to_json
+
+VERSION = 1
+"""Of the records' layout. Records of another version are not read."""
+
+_Record = TypeVar("_Record")
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
+class Unreadable(StateError):
+    """A record is damaged, or of another version."""
+
+
+class Ledger:
+    """What happened in runs, as objects in an artifact store. All methods raise StoreError when the store fails."""
+
+    def __init__(self, store: ArtifactStore) -> None:
+        self.store = store
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The artifact store's, for jobs."""
+        return self.store.settings
+
+    def write_deployment(self, deployment: Deployment) -> None:
+        self._write(f"runs/{deployment.run_id}/deployment.json", deployment_to_json(deployment))
+
+    def deployment(self, run_id: str) -> Deployment:
+        """What was handed to the orchestrator. StateError when the ledger knows no such run."""
+        found = self._read(f"runs/{run_id}/deployment.json", deployment_from)
+        if found is None:
+            raise StateError(
+                f"run '{run_id}' has no deployment in the artifact store", "was it deleted, or run elsewhere?"
+            )
+        return found
+
+    def has_run(self, run_id: str) -> bool:
+        """Whether the ledger holds a run's deployment."""
+        return self.store.size(f"runs/{run_id}/deployment.json") is not None
+
+    def write_started(self, job: StepJob, time: float, host: str, pid: int) -> None:
+        """Say that an attempt has begun; `time` in seconds since 1970."""
+        self._write(
+            f"{_attempt(job.run_id, job.step, job.attempt)}/started.json", {"time": time, "host": host, "pid": pid}
+        )
+
+    def started(self, run_id: str, step: str, attempt: int) -> dict[str, Any] | None:
+        """`time`, `host` and `pid` of an attempt that announced itself."""
+        return self._read(f"{_attempt(run_id, step, attempt)}/started.json", dict)
+
+    def write_result(self, result: StepResult) -> None:
+        self._write(f"{_attempt(result.run_id, result.step, result.attempt)}/result.json", result_to_json(result))
+
+    def result(self, run_id: str, step: str, attempt: int) -> StepResult | None:
+        """What an attempt left, or None when it left nothing. StateError when that cannot be understood."""
+        return self._read(f"{_attempt(run_id, step, attempt)}/result.json", result_from)
+
+    def attempts(self, run_id: str, step: str) -> list[int]:
+        """Numbers of the attempts that left anything, in order."""
+        names = self.store.names(f"runs/{run_id}/steps/{step}/")
+        return sorted(int(name) for name in names if name.isdecimal())
+
+    def write_cache(self, key: str, result: StepResult) -> None:
+        """Let this finished step answer for others of the same cache key."""
+        self._write(f"cache/{key}.json", {"created": result.ended, "result": result_to_json(result)})
+
+    def cached(self, key: str, expires_after: float | None, now: float | None = None) -> StepResult | None:
+        """The finished step of this cache key: None when there is none, it is older than `expires_after` seconds, or
+        one of its artifacts is gone."""
+        try:
+            entry = self._read(f"cache/{key}.json", lambda data: (float(data["created"]), result_from(data["result"])))
+        except Unreadable:
+            return None  # an entry that cannot be understood is as good as none: it will be written anew
+        if entry is None:
+            return None
+        created, result = entry
+        if expires_after is not None and (time.time() if now is None else now) >= created + expires_after:
+            return None
+        return result if all(is_there(artifact, self.store) for artifact in result.outputs.values()) else None
+
+    def request_cancel(self, run_id: str) -> None:
+        """Ask whoever watches this run to stop it."""
+        self.store.put_if_absent(f"runs/{run_id}/cancel", b"cancel\n")
+
+    def cancel_requested(self, run_id: str) -> bool:
+        return self.store.size(f"runs/{run_id}/cancel") is not None
+
+    def clear_cancel(self, run_id: str) -> None:
+        self.store.delete(f"runs/{run_id}/cancel")
+
+    def log_path(self, run_id: str, step: str, attempt: int) -> Path | None:
+        """A local file that the attempt appends to; None when the store has no such thing (then `put_log`)."""
+        return self.store.log_file(f"{_attempt(run_id, step, attempt)}/log.txt")
+
+    def log(self, run_id: str, step: str, attempt: int) -> str:
+        """What an attempt printed so far."""
+        try:
+            return self.store.get(f"{_attempt(run_id, step, attempt)}/log.txt").decode("utf-8", "replace")
+        except ObjectMissing:
+            return ""
+
+    def put_log(self, run_id: str, step: str, attempt: int, text: str) -> None:
+        """Write a whole log, replacing what is there."""
+        self.store.put(f"{_attempt(run_id, step, attempt)}/log.txt", text.encode("utf-8", "replace"))
+
+    def append_log(self, run_id: str, step: str, attempt: int, text: str) -> None:
+        """Add to a log: in place where the store can, else by writing it anew."""
+        path = self.log_path(run_id, step, attempt)
+        if path is None:
+            return self.put_log(run_id, step, attempt, self.log(run_id, step, attempt) + text)
+        try:
+            with open(path, "ab") as file:
+                file.write(text.encode("utf-8", "replace"))
+        except OSError as error:
+            raise refused(error, f"cannot append to the log '{path}'", path.parent) from error
+
+    def run_ids(self) -> list[str]:
+        return list(self.store.names("runs/"))
+
+    def delete_run(self, run_id: str) -> None:
+        """Forget a run's records. Its artifacts stay: other runs and the cache may share them."""
+        self.store.delete(f"runs/{run_id}/")
+
+    def _write(self, key: str, record: Mapping[str, Any]) -> None:
+        self.store.put(key, _encode({"version": VERSION, **record}).encode())
+
+    def _read(self, key: str, build: Callable[[dict[str, Any]], _Record]) -> _Record | None:
+        try:
+            text = self.store.get(key)
+        except ObjectMissing:
+            return None
+        try:
+            record = json.loads(text)
+            if record.pop("version") != VERSION:
+                raise ValueError("it is of another version")
+            return build(record)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            help = "it was damaged or written by another version of runner; delete it, or run again"
+            raise Unreadable(f"cannot understand '{key}' in the artifact store: {error}", help) from error
+
+
+def _attempt(run_id: str, step: str, attempt: int) -> str:
+    return f"runs/{run_id}/steps/{step}/{attempt}"
