@@ -1,0 +1,47 @@
+"""`runner compile`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from runner.cli.options import examples, pipeline_argument, request_options
+from runner.cli.parameters import request
+from runner.engine.run import compiled, prepare
+from runner.project import find_project
+
+RUN_ID = "${run.id}"  # each run fills in its own
+
+
+@click.command(
+    epilog=examples("runner compile pipelines/train.yaml", "runner compile pipelines/train.yaml --stack local -o build")
+)
+@pipeline_argument
+@request_options
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Write each document to DIR instead.",
+)
+def compile(pipeline: Path, output: Path | None, **options: Any) -> None:
+    """Print the engine's own documents, as they would be sent. Nothing is started."""
+    prepared = prepare(find_project(Path.cwd()), request(pipeline, **options))
+    for name, document in compiled(prepared, RUN_ID).documents.items():
+        text = as_text(document)
+        if output is None:
+            print(f"# {name}\n{text}", end="")
+            continue
+        path = output / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        print(path)
+
+
+def as_text(document: Any) -> str:
+    """A document as the text of its file: JSON, which is YAML too; what is text already stays as it is."""
+    return document if isinstance(document, str) else json.dumps(document, indent=2, ensure_ascii=False) + "\n"

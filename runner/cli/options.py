@@ -1,0 +1,84 @@
+"""What several commands share: their options, how they print JSON, and when they use colour."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TextIO, TypeVar
+
+import click
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+
+def examples(*commands: str) -> str:
+    """The epilog of a command's help; \\b keeps click from filling the lines."""
+    return "\n".join(["\b", "Examples:", *(f"  {command}" for command in commands)])
+
+
+def format_option(*formats: str) -> Callable[[Decorated], Decorated]:
+    """`--format`, the first one by default."""
+    kinds = click.Choice(formats)
+    return click.option(
+        "--format", "format_", type=kinds, default=formats[0], show_default=True, help="How to print it."
+    )
+
+
+def pipeline_argument(command: Decorated) -> Decorated:
+    """PIPELINE, a file."""
+    kind = click.Path(path_type=Path)
+    return click.argument("pipeline", type=kind, shell_complete=_lazily("pipelines"))(command)
+
+
+def run_argument(default: str | None) -> Callable[[Decorated], Decorated]:
+    """RUN: a run's id, its beginning, or `last`."""
+    if default is None:
+        return click.argument("run", shell_complete=_lazily("runs"))
+    return click.argument("run", default=default, shell_complete=_lazily("runs"))
+
+
+def step_option(name: str, parameter: str, help: str) -> Callable[[Decorated], Decorated]:
+    """An option that names steps, once each time it is given."""
+    return click.option(name, parameter, multiple=True, metavar="STEP", help=help, shell_complete=_lazily("steps"))
+
+
+def request_options(command: Decorated) -> Decorated:
+    """What `plan` and `run` have in common."""
+    for option in (
+        click.option("--no-cache", is_flag=True, help="Run every step, whatever finished before."),
+        step_option("--to", "to", "Run STEP and what it needs. May be repeated."),
+        step_option("--from", "from_", "Run STEP and what needs it. May be repeated."),
+        step_option("--only", "only", "Run STEP alone, on outputs of earlier runs. May be repeated."),
+        click.option(
+            "--params-file",
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            help="Parameters as a mapping in YAML, JSON or TOML; -p goes before it.",
+        ),
+        click.option("-p", "--param", "params", multiple=True, metavar="K=V", help="A parameter. May be repeated."),
+        click.option("-s", "--stack", metavar="NAME", help="The stack; by default $RUNNER_STACK, or the pipeline's."),
+    ):
+        command = option(command)
+    return command
+
+
+def _lazily(what: str) -> Callable[[click.Context, click.Parameter, str], list[str]]:
+    def complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+        from runner.cli import candidates  # only when a shell asks
+
+        found: list[str] = getattr(candidates, what)(context, incomplete)
+        return found
+
+    return complete
+
+
+def echo_json(value: Any) -> None:
+    """Facts for a program."""
+    print(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+
+
+def colored(stream: TextIO) -> bool:
+    """Colour is for people at a terminal who have not set NO_COLOR."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

@@ -1,0 +1,138 @@
+"""`runner runs`: what has been run, and what to do about it."""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from runner.cli.detach import output_of
+from runner.cli.options import echo_json, examples, format_option, run_argument
+from runner.cli.output import write_lines
+from runner.cli.show import request_cancel
+from runner.cli.show import show as show_run
+from runner.engine import history
+from runner.engine.run import resume as resume_run
+from runner.errors import UsageError
+from runner.project import find_project
+from runner.records import Run, StepRun, artifacts_to_json, failure_to_json
+from runner.report.text import log_lines, run_details, runs_table
+from runner.report.words import iso
+
+
+@click.group(epilog=examples("runner runs list", "runner runs show last", "runner runs logs -f last"))
+def runs() -> None:
+    """List, show, follow, cancel, resume, delete runs.
+
+    RUN is a run's id, the beginning of one, or `last`.
+    """
+
+
+@runs.command("list", epilog=examples("runner runs list", "runner runs list --pipeline train --limit 5 --format json"))
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many, the newest first.")
+@click.option("--pipeline", metavar="NAME", help="Only runs of this pipeline.")
+@format_option("text", "json")
+def list_(limit: int, pipeline: str | None, format_: str) -> None:
+    """List runs, the newest first."""
+    found = history.recent(find_project(Path.cwd()), limit, pipeline)
+    if format_ == "json":
+        echo_json([_facts(run) for run in found])
+    else:
+        print(runs_table(found))
+
+
+@runs.command(epilog=examples("runner runs show", "runner runs show 20260101 --format json"))
+@run_argument("last")
+@format_option("text", "json")
+def show(run: str, format_: str) -> None:
+    """Show a run: parameters, steps, timings, metrics, errors."""
+    project = find_project(Path.cwd())
+    found = history.find(project, run)
+    if format_ == "json":
+        echo_json(_facts(found) | {"steps": {name: _step_facts(step) for name, step in found.steps.items()}})
+    else:
+        print(run_details(found))
+
+
+@runs.command(epilog=examples("runner runs logs", "runner runs logs last --step fit", "runner runs logs -f last"))
+@run_argument("last")
+@click.option("--step", metavar="STEP", help="Only this step's, without its name before each line.")
+@click.option("-f", "--follow", is_flag=True, help="Go on until the run has ended.")
+def logs(run: str, step: str | None, follow: bool) -> None:
+    """Print what the steps of a run printed."""
+    project = find_project(Path.cwd())
+    found = history.find(project, run)
+    printed = False
+    for log in history.logs(project, found, step, follow):
+        head = "" if step else f"{log.step:<10}  | "
+        write_lines(sys.stdout, [f"{head}{line}" for line in log_lines(log.text)])
+        printed = True
+    if not printed:
+        where = f"step '{step}' of " if step else ""
+        print(f"{where}run {found.run_id} printed nothing", file=sys.stderr)
+
+
+@runs.command(epilog=examples("runner runs cancel last"))
+@run_argument(None)
+def cancel(run: str) -> None:
+    """Stop a run, wherever it was started."""
+    project = find_project(Path.cwd())
+    run_id = history.find(project, run).run_id
+    print(f"run {run_id} is {history.cancel(project, run_id)}")
+
+
+@runs.command(epilog=examples("runner runs resume last", "runner runs resume 20260101-120000-1f2e --format json"))
+@run_argument("last")
+@format_option("text", "json")
+def resume(run: str, format_: str) -> int:
+    """Go on with a run: what succeeded is kept, the rest runs."""
+    project = find_project(Path.cwd())
+    run_id = history.find(project, run).run_id
+    return show_run(
+        resume_run(project, run_id),
+        format_,
+        cancel=partial(request_cancel, project),
+        recorded=lambda: history.find(project, run_id),
+    )
+
+
+@runs.command(epilog=examples("runner runs delete 20260101-120000-1f2e", "runner runs delete last --yes"))
+@run_argument(None)
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+def delete(run: str, yes: bool) -> None:
+    """Delete a run and its logs, not its artifacts.
+
+    Other runs and the cache may share those.
+    """
+    project = find_project(Path.cwd())
+    found = history.find(project, run)
+    if not yes:
+        _ask(found)
+    history.delete(project, found.run_id)
+    output_of(project, found.run_id).unlink(missing_ok=True)
+    print(f"run {found.run_id} is deleted")
+
+
+def _ask(run: Run) -> None:
+    if not sys.stdin.isatty():
+        raise UsageError(
+            f"run {run.run_id} is not deleted without being asked", "say --yes when no one is there to ask"
+        )
+    click.confirm(f"delete run {run.run_id} ({run.pipeline}, {run.status})?", abort=True)
+
+
+def _facts(run: Run) -> dict[str, Any]:
+    facts = run._asdict() | {"started": iso(run.started), "ended": iso(run.ended)}
+    return {name: fact for name, fact in facts.items() if name != "steps"}
+
+
+def _step_facts(step: StepRun) -> dict[str, Any]:
+    return step._asdict() | {
+        "started": iso(step.started),
+        "ended": iso(step.ended),
+        "outputs": artifacts_to_json(step.outputs),
+        "error": failure_to_json(step.error),
+    }

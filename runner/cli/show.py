@@ -1,0 +1,83 @@
+"""A run shown while it goes: as plain lines, as a live view on a terminal, or as JSON lines."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+
+from runner.cli.interrupt import interruptible
+from runner.cli.options import colored
+from runner.cli.output import write_lines
+from runner.engine.history import ledger_of
+from runner.errors import Interrupted, RunFailed
+from runner.project import Project
+from runner.records import CANCELLED, SUCCEEDED, Event, LogLines, Run
+from runner.report.text import Story, closing, event_facts, log_lines
+
+LIVE = 500  # more steps than this are told in plain lines on a terminal too: drawing would cost more than running
+Happened = Iterator[Event | LogLines]
+
+
+def show(
+    events: Happened,
+    format_: str,
+    *,
+    cancel: Callable[[str], None],
+    waves: Mapping[str, int] | None = None,
+    recorded: Callable[[], Run] | None = None,
+) -> int:
+    """Show a run until it ends; returns the exit code that its end deserves.
+
+    `cancel` asks the run of this id to stop, at Ctrl-C; `waves` are its steps', for the live view; `recorded` gives the
+    whole run where these events are only its later part, as when it is resumed.
+    """
+    events = interruptible(events, cancel)
+    if format_ == "json":
+        return exit_code(_tell_json(events))
+    story = Story()
+    if waves is not None and len(waves) <= LIVE and _can_draw():
+        _tell_live(events, story, waves)
+    else:
+        for item in events:
+            write_lines(sys.stdout, story.lines(item))
+    run = recorded() if recorded else story.run
+    write_lines(sys.stdout, ["", closing(run, story.tails, color=colored(sys.stdout))])
+    return exit_code(run.status)
+
+
+def request_cancel(project: Project, run_id: str) -> None:
+    """Ask whoever walks this run to stop it; returns at once."""
+    ledger_of(project, run_id).ledger.request_cancel(run_id)
+
+
+def exit_code(status: str) -> int:
+    """What a run that ended so leaves behind."""
+    if status == SUCCEEDED:
+        return 0
+    return Interrupted.exit_code if status == CANCELLED else RunFailed.exit_code
+
+
+def _can_draw() -> bool:
+    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def _tell_live(events: Happened, story: Story, waves: Mapping[str, int]) -> None:
+    from runner.cli.live import view  # rich takes a while to import, and only a terminal needs it
+
+    with view(story, waves) as tell:
+        for item in events:
+            tell(item)
+
+
+def _tell_json(events: Happened) -> str:
+    """One event a line on stdout, what steps print on stderr; returns how the run ended."""
+    last = ""
+    for item in events:
+        if isinstance(item, LogLines):
+            write_lines(sys.stderr, [f"{item.step} | {line}" for line in log_lines(item.text)])
+        else:
+            last = item.event
+            write_lines(sys.stdout, [json.dumps(event_facts(item), ensure_ascii=False, default=str)])
+    return last.removeprefix("run_")
