@@ -1,0 +1,75 @@
+"""The tour of the README: its commands are run in a copy of the project, and print what stands there."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+BLOCK = re.compile(r"(?<=```console\n).*?(?=```)", re.DOTALL)
+# What is another one each time, in the order in which it is looked for.
+CHANGING = {
+    r"\d{8}-\d{6}-[0-9a-f]{6}": "RUN",
+    r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d": "TIME",
+    r"\b[0-9a-f]{12,64}\b": "DIGEST",
+    r"\b[0-9a-f]{2}/DIGEST": "DIGEST",
+    r"\b\d+ [mhd] \d\d [smh]\b": "DURATION",
+    r"\b\d+(\.\d)? m?s\b": "DURATION",
+    r"\b\d+(\.\d)? [KMG]?B\b": "SIZE",
+    r"\b0\.\d+\b": "NUMBER",
+    r"(?m)[ ─]+$": "",
+    r" {2,}": "  ",
+}
+
+
+def blocks(text: str) -> list[str]:
+    return BLOCK.findall(text)
+
+
+def lasting(text: str) -> str:
+    """The text without what is another one each time."""
+    for pattern, word in CHANGING.items():
+        text = re.sub(pattern, word, text)
+    return text
+
+
+def printed(command: str, folder: Path) -> str:
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "NO_COLOR": "1"}
+    done = subprocess.run(
+        command, shell=True, cwd=folder, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    return done.stdout
+
+
+def played(block: str, folder: Path) -> str:
+    """The block with what its commands print now."""
+    commands = [line for line in block.splitlines() if line.startswith("$ ")]
+    return "".join(f"{command}\n{printed(command[2:], folder)}" for command in commands)
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    for name in ("pipelines", "stacks"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    return tmp_path
+
+
+def test_the_tour_prints_what_stands_in_it(copy: Path, request: pytest.FixtureRequest) -> None:
+    readme = ROOT / "README.md"
+    now = [played(block, copy) for block in blocks(readme.read_text())]
+    if request.config.getoption("--golden"):
+        results = iter(now)
+        readme.write_text(BLOCK.sub(lambda match: next(results), readme.read_text()))
+    assert [lasting(block) for block in blocks(readme.read_text())] == [lasting(block) for block in now]
+
+
+def test_it_opens_with_the_two_commands() -> None:
+    opening = (ROOT / "README.md").read_text().split("```")[1]
+    assert [line.split("#")[0].strip() for line in opening.strip().splitlines()] == ["make run", "make test"]
