@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 __all__ = [
@@ -62,11 +62,15 @@ class UsageError(RunnerError):
 
 
 class InvalidDocuments(RunnerError):
-    """Documents are wrong; `problems` holds every one of them, in the order of their positions."""
+    """Documents are wrong; `problems` holds every one of them, in the order of their positions.
+
+    `sources` has the texts that they stand in, file → text.
+    """
 
     exit_code = 3
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
+    def __init__(self, problems: Iterable[Problem], sources: Mapping[str, str] | None = None) -> None:
+        self.sources: Mapping[str, str] = sources or {}
         self.problems: Sequence[Problem] = tuple(sorted(problems, key=lambda problem: problem.position))
         count = len(self.problems)
         super().__init__(f"{count} problem{'' if count == 1 else 's'} found")

@@ -146,7 +146,8 @@ class Run(NamedTuple):
 
 def fold(events: Iterable[Event], run_id: str = "") -> Run:
     """The run that these events tell of, in the order in which they were appended."""
-    run, steps = Run(run_id), {}
+    run = Run(run_id)
+    steps: dict[str, StepRun] = {}
     for event in events:
         if event.step is not None:
             steps[event.step] = _fold_step(steps.get(event.step) or StepRun(event.step), event)
@@ -182,11 +183,12 @@ def _fold_step(step: StepRun, event: Event) -> StepRun:
         case "step_retrying":
             return step._replace(status=RETRYING, error=failure_from(data.get("error")))
         case "step_succeeded" | "step_cached":
+            started = data.get("started", step.started) or event.time
             return step._replace(
                 status=SUCCEEDED if event.event == "step_succeeded" else CACHED,
                 attempt=event.attempt or step.attempt,
-                started=data.get("started", step.started) or event.time,
-                ended=event.time,
+                started=started,
+                ended=started + data["duration"] if "duration" in data else event.time,
                 outputs=artifacts_from(data.get("outputs", {})),
                 error=None,
                 metrics=data.get("metrics", {}),

@@ -19,9 +19,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from runner.artifact_store.base import open_store
 from runner.artifact_store.ledger import Ledger
 from runner.artifact_store.materializers import load
+from runner.artifact_store.stores import open_store
 from runner.engine.stack import OpenStack
 from runner.orchestrators.base import BaseOrchestrator, Support
 from runner.plan.deployment import DeployedStep, Deployment

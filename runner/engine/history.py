@@ -7,8 +7,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from runner.artifact_store.ledger import Ledger
 from runner.artifact_store.export import export
+from runner.artifact_store.ledger import Ledger
 from runner.engine.lock import is_walked
 from runner.engine.stack import OpenStack, open_stack
 from runner.errors import StateError, UsageError

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from runner.artifact_store.base import open_store
 from runner.artifact_store.ledger import Ledger
+from runner.artifact_store.stores import open_store
 from runner.records import Artifact
 
 

@@ -188,14 +188,15 @@ def _asks(step: DeployedStep, path: tuple[str, ...]) -> bool:
 
 
 class AttemptEnded(NamedTuple):
-    """An attempt's process is gone. `reason` is a key of REASONS when the launcher knows why; `code` the exit code,
-    negative for a signal."""
+    """An attempt is over. `reason` is a key of REASONS when the launcher knows why; `code` the exit code, negative for a
+    signal; `result` what it left in the ledger, where the launcher has it at hand."""
 
     step: str
     attempt: int
     code: int = 0
     reason: str = ""
     message: str = ""
+    result: StepResult | None = None
 
 
 class Launcher(ABC):
@@ -215,7 +216,8 @@ class Launcher(ABC):
 
     @abstractmethod
     def stop(self, step: str, attempt: int, reason: str) -> None:
-        """End an attempt with everything it started; its AttemptEnded, with this reason, still comes by `poll`."""
+        """End an attempt with everything it started; its AttemptEnded, with this reason, still comes by `poll`. Nothing is
+        done about an attempt that is over."""
 
     @abstractmethod
     def close(self) -> None:

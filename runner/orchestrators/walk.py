@@ -26,6 +26,7 @@ from runner.records import (
 )
 
 CANCEL_TICK = 0.2  # seconds between two looks for a request to cancel
+AT_A_TIME = 256  # events that are gathered before they are told
 LOOK_AHEAD = 64  # steps that may be passed over, for want of room, by later ones
 Happened = Iterator[Event | LogLines]
 
@@ -93,38 +94,46 @@ class Walk:
     def run(self) -> Happened:
         """From `run_started` to the run's last event."""
         yield self._run_started()
-        while self.ready or self.running or self.retry_at:
-            yield from self._start_what_fits()
-            if not self.running and not self.retry_at and not self.ready:
-                break
+        yield from self._start_what_fits()
+        while self.running or (not self._stopping and (self.ready or self.retry_at)):
+            told: list[Event | LogLines] = []
             for happened in self.launcher.poll(self._patience()):
                 if isinstance(happened, AttemptEnded):
-                    yield from self._ended(happened)
+                    told += self._ended(happened)
                 else:
-                    yield happened
+                    told.append(happened)
             self._wake_retries()
             self._stop_overdue()
             if self._cancel_requested():
-                yield from self._cancel()
+                told += self._cancel()
+            # What can start is started first and told after, so that it runs while the news is written down.
+            told += self._start_what_fits()
+            yield from told
         yield from self._finish()
 
     # -- starting ------------------------------------------------------------------------------------------------------
 
-    def _start_what_fits(self) -> Happened:
+    def _start_what_fits(self) -> list[Event | LogLines]:
         held: list[str] = []
-        while self.ready and not self._stopping and len(self.running) < self.max_parallel and len(held) < LOOK_AHEAD:
+        told: list[Event | LogLines] = []
+        while self._may_start and len(held) < LOOK_AHEAD and len(told) < AT_A_TIME:
             name = self.ready.popleft()
             step = self.deployment.steps[name]
             if not self.launcher.fits(step):
                 held.append(name)
                 continue
             if (answer := self._answered(step)) is not None:
-                yield answer
+                told.append(answer)
                 continue
-            yield from self._start(step)
+            told.append(self._start(step))
         if held and not self.running and not self.retry_at:
             raise EngineError(f"step '{held[0]}' asks for more resources than this engine has", "ask for less in `resources`")
         self.ready.extendleft(reversed(held))
+        return told
+
+    @property
+    def _may_start(self) -> bool:
+        return bool(self.ready) and not self._stopping and len(self.running) < self.max_parallel
 
     def _answered(self, step: DeployedStep) -> Event | None:
         """The event of a step that need not run: its result is in the ledger, or an equal one in the cache."""
@@ -144,15 +153,14 @@ class Walk:
         outputs = artifacts_to_json(found.outputs)
         return self._event("step_cached", step.name, outputs=outputs, cached_from=found.run_id, cache_key=key)
 
-    def _start(self, step: DeployedStep) -> Happened:
+    def _start(self, step: DeployedStep) -> Event:
         attempt = self.attempts[step.name] = self.attempts.get(step.name, 0) + 1
         job = self._job(step, attempt)
         self.running[step.name] = job
-        # On record before it exists: a walk that dies right after this line leaves a trace of what it did.
-        yield self._event("step_started", step.name, attempt)
         self.launcher.start(step, job)
         if step.timeout is not None:
             heapq.heappush(self.deadlines, (time.monotonic() + step.timeout, step.name, attempt))
+        return self._event("step_started", step.name, attempt)
 
     def _job(self, step: DeployedStep, attempt: int) -> StepJob:
         return StepJob(
@@ -179,7 +187,7 @@ class Walk:
 
     def _ended(self, ended: AttemptEnded) -> Happened:
         job = self.running.pop(ended.step)
-        result = self.ledger.result(job.run_id, job.step, job.attempt)
+        result = ended.result or self.ledger.result(job.run_id, job.step, job.attempt)
         if result is None or (ended.reason and result.status != SUCCEEDED):
             result = self._missing_result(job, ended)
         if result.status == SUCCEEDED:
@@ -281,6 +289,8 @@ class Walk:
 
     def _patience(self) -> float:
         """Seconds until something is due."""
+        if self._may_start:
+            return 0.0
         due = [CANCEL_TICK]
         if self.retry_at:
             due.append(self.retry_at[0][0] - time.monotonic())

@@ -32,8 +32,8 @@ def parse_memory(text: str) -> int:
     """Bytes of `512MiB`, `8GB`, `1.5GiB`: KB is 1000 bytes, KiB is 1024. Raises ValueError for anything else."""
     if not re.fullmatch(MEMORY.strip("^$"), text):
         raise ValueError(text)
-    number, unit = re.match(r"([0-9.]+)(.*)", text).groups()  # type: ignore[union-attr]
-    return round(float(number) * _BYTES[unit])
+    number = text.rstrip("KMGTPiB")
+    return round(float(number) * _BYTES[text[len(number) :]])
 
 
 def parse_duration(text: str) -> float:

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 from runner.artifact_store.base import StoreError
 from runner.artifact_store.ledger import Ledger
 from runner.plan.deployment import StepJob, job_from
-from runner.records import SUCCEEDED
+from runner.records import SUCCEEDED, result_to_json
 from runner.worker.call import execute
 from runner.worker.secrets import Resolver
 
@@ -36,9 +36,9 @@ def wait_for_job(jobs: int, takes: int, ledger: Ledger) -> NoReturn:
         apply_limits(limits)
         _reseed()
         with open_log(message["log"], Resolver(job.run_id)) as resolver:
-            code, words = _run(job, ledger, resolver)
+            code, told = _run(job, ledger, resolver)
             _join_threads()
-        answer(jobs, {"ended": [job.step, job.attempt], "code": code, "message": words})
+        answer(jobs, told)
         os.write(takes, f"-{os.getpid()}\n".encode())
     except BaseException:
         sys.excepthook(*sys.exc_info())
@@ -51,21 +51,23 @@ def run_here(jobs: int, ledger: Ledger) -> bool:
     message = _receive(jobs)
     if message is None:
         return False
-    job, before = job_from(message["job"]), dict(os.environ)
+    job, before = job_from(message["job"]), _environment()
     resolver = Resolver(job.run_id)
     apply_limits(message["limits"])
-    code, words = _run(job, ledger, resolver)
-    if os.environ != before:
-        os.environ.clear()
-        os.environ.update(before)
+    _, told = _run(job, ledger, resolver)
+    if _environment() != before:
+        os.environb.clear()
+        os.environb.update(before)
     _keep_output(message["log"], resolver)
-    answer(jobs, {"ended": [job.step, job.attempt], "code": code, "message": words})
+    answer(jobs, told)
     return True
 
 
-def answer(descriptor: int, message: Mapping[str, Any]) -> None:
-    """Write a message and its end of line."""
+def answer(descriptor: int, message: dict[str, Any]) -> None:
+    """Write a message and its end of line; a result too large for a message stays out of it."""
     data = json.dumps(message).encode() + b"\n"
+    if len(data) > MESSAGE and message.pop("result", None):
+        data = json.dumps(message).encode() + b"\n"
     while data:
         data = data[os.write(descriptor, data) :]
 
@@ -93,17 +95,28 @@ def _receive(jobs: int) -> dict[str, Any] | None:
     return message
 
 
-def _run(job: StepJob, ledger: Ledger, resolver: Resolver) -> tuple[int, str]:
-    """Exit code and words; a failure is also told in the step's log."""
+def _environment() -> dict[bytes, bytes]:
+    # The mapping behind os.environ, as it is: copying it through os.environ decodes every variable, each time.
+    data: dict[bytes, bytes] = getattr(os.environb, "_data", None) or dict(os.environb)
+    return dict(data)
+
+
+def _run(job: StepJob, ledger: Ledger, resolver: Resolver) -> tuple[int, dict[str, Any]]:
+    """Exit code and answer; a failure is also told in the step's log."""
+    told: dict[str, Any] = {"ended": [job.step, job.attempt]}
     try:
         result = execute(job, ledger, resolver)
     except StoreError as error:
-        return EX_IOERR, f"{error.message} ({error.help})" if error.help else error.message
+        told["message"] = f"{error.message} ({error.help})" if error.help else error.message
+        return EX_IOERR, {**told, "code": EX_IOERR}
     if result.error is not None:
         sys.stderr.write(result.error.traceback or f"error: {result.error.message}\n")
     sys.stdout.flush()
     sys.stderr.flush()
-    return (0 if result.status == SUCCEEDED else EX_FAILED), ""
+    code = 0 if result.status == SUCCEEDED else EX_FAILED
+    if code == 0:
+        told["result"] = result_to_json(result)  # what went into the ledger: it need not be read back from there
+    return code, {**told, "code": code}
 
 
 class open_log:  # noqa: N801  (reads as a verb: `with open_log(…)`)

@@ -127,7 +127,7 @@ def named(returned: Any, outputs: tuple[str, ...]) -> Mapping[str, Any]:
 def _load(name: str, value: Any, job: StepJob, ledger: Ledger, context: StepContext) -> Any:
     artifact = value if isinstance(value, Artifact) else _look_up(name, value, job, ledger)
     try:
-        return load(artifact, ledger.store, _Lazy(context))  # type: ignore[arg-type]
+        return load(artifact, ledger.store, _Lazy(context))
     except ObjectMissing:
         raise StepError(
             "cannot-load", f"input '{name}' is gone from the artifact store ({artifact.uri}): run the step that made it again"

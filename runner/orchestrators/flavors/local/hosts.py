@@ -18,7 +18,7 @@ from typing import Any
 from runner.orchestrators.base import AttemptEnded, Launcher, LedgerLike
 from runner.orchestrators.flavors.local.machine import Machine, Shares, thread_variables
 from runner.plan.deployment import DeployedStep, StepJob, job_to_json
-from runner.records import LogLines
+from runner.records import LogLines, result_from
 from runner.processes import kill_marked
 
 GRACE = 3.0  # seconds between the request to end and the kill
@@ -150,7 +150,8 @@ class LocalLauncher(Launcher):
             attempt = tuple(told["ended"])
             if attempt in host.attempts:
                 reason = host.attempts.pop(attempt)
-                self._ended(AttemptEnded(*attempt, told["code"], reason, told["message"]))
+                result = result_from(told["result"]) if "result" in told else None
+                self._ended(AttemptEnded(*attempt, told["code"], reason, told.get("message", ""), result))
 
     def _hear_control(self, host: HostProcess) -> None:
         try:

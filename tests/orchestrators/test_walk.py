@@ -1,0 +1,211 @@
+"""The walk over a launcher that only plays: order, room, retries, timeouts, failure, cancel."""
+
+from __future__ import annotations
+
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner.artifact_store.ledger import Ledger
+from runner.artifact_store.local import LocalArtifactStore
+from runner.artifact_store.materializers import save
+from runner.orchestrators.base import AttemptEnded, Launcher, LogLines
+from runner.orchestrators.walk import walk
+from runner.plan.deployment import DeployedStep, Deployment, StepJob
+from runner.records import Event, Failure, Run, StepResult, fold
+
+
+class Play(Launcher):
+    """Every attempt ends at the next poll: as `script` says for its step, else with success."""
+
+    def __init__(self, ledger: Ledger, script: dict[str, list[str]] | None = None, room: int = 100) -> None:
+        self.ledger = ledger
+        self.script = {name: deque(ends) for name, ends in (script or {}).items()}
+        self.room = room
+        self.jobs: dict[tuple[str, int], StepJob] = {}
+        self.most = 0
+        self.stopped: list[tuple[str, int, str]] = []
+        self.dying: list[AttemptEnded] = []
+        self.closed = False
+        self.on_poll: Any = None
+
+    def fits(self, step: DeployedStep) -> bool:
+        return len(self.jobs) < self.room
+
+    def start(self, step: DeployedStep, job: StepJob) -> None:
+        self.jobs[job.step, job.attempt] = job
+        self.most = max(self.most, len(self.jobs))
+
+    def poll(self, timeout: float | None) -> list[AttemptEnded | LogLines]:
+        if self.on_poll:
+            self.on_poll(self)
+        ended: list[AttemptEnded | LogLines] = [*self.dying]
+        self.dying.clear()
+        for attempt, job in list(self.jobs.items()):
+            script = self.script.get(job.step)
+            end = script.popleft() if script else "ok"
+            if end == "wait":
+                continue
+            del self.jobs[attempt]
+            if end != "vanish":
+                self._leave(job, end)
+            ended.append(AttemptEnded(*attempt, 0 if end == "ok" else -9 if end == "vanish" else 1))
+        return ended
+
+    def stop(self, step: str, attempt: int, reason: str) -> None:
+        if self.jobs.pop((step, attempt), None):
+            self.stopped.append((step, attempt, reason))
+            self.dying.append(AttemptEnded(step, attempt, -9, reason))
+
+    def close(self) -> None:
+        self.closed = True
+
+    def _leave(self, job: StepJob, end: str) -> None:
+        if end == "ok":
+            outputs = {name: save(job.step, self.ledger.store) for name in job.outputs or ("output",)}
+            result = StepResult(job.run_id, job.step, job.attempt, "succeeded", 1.0, 2.0, outputs=outputs)
+        else:
+            error = Failure("exception", end, "ValueError")
+            result = StepResult(job.run_id, job.step, job.attempt, "failed", 1.0, 2.0, error=error)
+        self.ledger.write_result(result)
+        if job.cache_key and end == "ok":
+            self.ledger.write_cache(job.cache_key, result)
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    return Ledger(LocalArtifactStore(tmp_path))
+
+
+def step(name: str, *after: str, **fields: Any) -> DeployedStep:
+    return DeployedStep(name, "m:f", after=after, **{"fingerprint": {"code": name}, **fields})
+
+
+def play(ledger: Ledger, launcher: Play, *steps: DeployedStep, max_parallel: int = 1, **fields: Any) -> tuple[Run, list[Event]]:
+    done = fields.pop("done", None)
+    by_name = {each.name: each for each in steps}
+    deployment = Deployment("r1", "p", "s", "play", by_name, ledger.settings, "/", **fields)
+    events = [e for e in walk(deployment, ledger, launcher, max_parallel=max_parallel, done=done) if isinstance(e, Event)]
+    return fold(events), events
+
+
+RETRY = {"max_retries": 2, "delay": 0.0, "backoff": 2.0, "max_delay": 1.0}
+
+
+def test_one_after_another_is_the_rule(ledger: Ledger) -> None:
+    launcher = Play(ledger)
+    run, _ = play(ledger, launcher, step("a"), step("b"), step("c"))
+    assert (run.status, launcher.most, launcher.closed) == ("succeeded", 1, True)
+
+
+def test_max_parallel_is_used_and_kept(ledger: Ledger) -> None:
+    launcher = Play(ledger)
+    play(ledger, launcher, *(step(f"s{i}") for i in range(10)), max_parallel=4)
+    assert launcher.most == 4
+
+
+def test_a_step_that_does_not_fit_lets_others_pass(ledger: Ledger) -> None:
+    launcher = Play(ledger, room=2)
+    run, _ = play(ledger, launcher, *(step(f"s{i}") for i in range(5)), max_parallel=10)
+    assert (run.status, launcher.most) == ("succeeded", 2)
+
+
+def test_a_retried_step_succeeds_with_its_last_attempt(ledger: Ledger) -> None:
+    run, events = play(ledger, Play(ledger, {"a": ["bad", "bad", "ok"]}), step("a", retry=RETRY))
+    assert (run.status, run.steps["a"].attempt) == ("succeeded", 3)
+    assert [e.data["delay"] for e in events if e.event == "step_retrying"] == [0.0, 0.0]
+
+
+def test_waits_grow_and_are_capped(ledger: Ledger) -> None:
+    retry = {"max_retries": 3, "delay": 0.001, "backoff": 3.0, "max_delay": 0.002}
+    _, events = play(ledger, Play(ledger, {"a": ["bad", "bad", "bad", "ok"]}), step("a", retry=retry))
+    assert [e.data["delay"] for e in events if e.event == "step_retrying"] == [0.001, 0.002, 0.002]
+
+
+def test_a_waiting_retry_holds_no_slot(ledger: Ledger) -> None:
+    retry = {**RETRY, "delay": 0.05}
+    _, events = play(ledger, Play(ledger, {"a": ["bad", "ok"]}), step("a", retry=retry), step("b"))
+    order = [(e.event, e.step) for e in events if e.step]
+    assert order.index(("step_succeeded", "b")) < order.index(("step_succeeded", "a"))
+
+
+def test_a_process_that_vanished_leaves_a_result_all_the_same(ledger: Ledger) -> None:
+    run, _ = play(ledger, Play(ledger, {"a": ["vanish"]}), step("a"))
+    written = ledger.result("r1", "a", 1)
+    assert run.steps["a"].error is not None and run.steps["a"].error.reason == "signal"
+    assert written is not None and written.error == run.steps["a"].error
+
+
+def test_fail_fast_stops_what_runs_and_skips_the_rest(ledger: Ledger) -> None:
+    launcher = Play(ledger, {"bad": ["broken"], "slow": ["wait"] * 3})
+    run, _ = play(ledger, launcher, step("slow"), step("bad"), step("next", "bad"), max_parallel=2)
+    assert {name: s.status for name, s in run.steps.items()} == {"slow": "cancelled", "bad": "failed", "next": "skipped"}
+    assert launcher.stopped == [("slow", 1, "cancelled")]
+
+
+def test_fail_fast_starts_nothing_after_a_late_success(ledger: Ledger) -> None:
+    run, _ = play(ledger, Play(ledger, {"bad": ["broken"]}), step("bad"), step("late"), step("below", "late"), max_parallel=2)
+    assert run.steps["below"].status == "skipped" and run.status == "failed"
+
+
+def test_continue_goes_round_the_failed_step(ledger: Ledger) -> None:
+    launcher = Play(ledger, {"bad": ["broken"]})
+    run, _ = play(ledger, launcher, step("bad"), step("below", "bad"), step("free"), on_failure="continue")
+    assert {name: s.status for name, s in run.steps.items()} == {"bad": "failed", "below": "skipped", "free": "succeeded"}
+    assert run.steps["below"].reason == "it needs 'bad', which did not succeed"
+
+
+def test_an_overdue_attempt_is_stopped_and_told_as_timeout(ledger: Ledger) -> None:
+    launcher = Play(ledger, {"a": ["wait"] * 1_000_000})
+    run, _ = play(ledger, launcher, step("a", timeout=0.02))
+    error = run.steps["a"].error
+    assert error is not None and (error.reason, launcher.stopped[0][2]) == ("timeout", "timeout")
+
+
+def test_a_request_to_cancel_ends_the_run(ledger: Ledger) -> None:
+    launcher = Play(ledger, {"a": ["wait"] * 100_000})
+    launcher.on_poll = lambda self: ledger.request_cancel("r1")
+    run, events = play(ledger, launcher, step("a"), step("b", "a"))
+    assert run.status == "cancelled" and events[-1].event == "run_cancelled"
+    assert {name: s.status for name, s in run.steps.items()} == {"a": "cancelled", "b": "skipped"}
+
+
+def test_a_cancelled_run_ends_though_its_last_step_still_succeeds(ledger: Ledger) -> None:
+    launcher = Play(ledger)
+    launcher.on_poll = lambda self: ledger.request_cancel("r1")
+    run, _ = play(ledger, launcher, step("a"), step("b", "a"))
+    assert run.status in ("cancelled", "succeeded")
+
+
+def test_equal_steps_are_answered_from_the_cache(ledger: Ledger) -> None:
+    play(ledger, Play(ledger), step("a"), step("b", "a"))
+    launcher = Play(ledger)
+    run, _ = play(ledger, launcher, step("a"), step("b", "a"))
+    assert {s.status for s in run.steps.values()} == {"cached"} and launcher.most == 0
+
+
+@pytest.mark.parametrize("fields", [{"use_cache": False}, {}])
+def test_without_cache_everything_runs(ledger: Ledger, fields: dict[str, bool]) -> None:
+    again = step("a", cache=bool(fields))
+    play(ledger, Play(ledger), again)
+    run, _ = play(ledger, Play(ledger), again, **fields)
+    assert run.steps["a"].status == "succeeded"
+
+
+def test_a_resumed_run_takes_results_from_the_ledger(ledger: Ledger) -> None:
+    off = {"cache": False}
+    play(ledger, Play(ledger, {"b": ["broken"]}), step("a", **off), step("b", "a", **off))
+    launcher = Play(ledger)
+    run, events = play(ledger, launcher, step("a", **off), step("b", "a", **off), done={})
+    assert run.status == "succeeded" and events[0].data["resumed"] is True
+    assert [e.attempt for e in events if e.event == "step_started"] == [2]
+
+
+def test_thousands_of_ready_steps_all_run(ledger: Ledger) -> None:
+    names = [f"s{i}" for i in range(2000)]
+    launcher = Play(ledger)
+    launcher._leave = lambda job, end: ledger.write_result(StepResult("r1", job.step, 1, "succeeded", 1.0, 2.0))  # type: ignore
+    run, _ = play(ledger, launcher, *(step(name, cache=False) for name in names), max_parallel=1)
+    assert sum(s.status == "succeeded" for s in run.steps.values()) == 2000
