@@ -1,0 +1,15 @@
+"""What all tests share: the option that writes expected texts anew, and quiet hypothesis."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("runner", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+settings.load_profile("runner")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--golden", action="store_true", help="write the expected texts anew instead of comparing with them"
+    )
