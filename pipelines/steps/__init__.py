@@ -1,0 +1,1 @@
+"""The functions that the example pipelines' steps call: one module a pipeline."""
