@@ -1,4 +1,4 @@
-"""One door for every extension: a literal table of built-ins, then entry points of installed packages, then import paths."""
+"""One door for every extension: a literal table of built-ins, then installed entry points, then import paths."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from runner.document.interpolate import interpolate
 from runner.document.node import Document
-from runner.document.read import read_file
+from runner.document.read import read_text, text_of
 from runner.errors import InvalidDocuments, Position, Problem, UsageError, nearest
 from runner.orchestrators import registry
 from runner.orchestrators.base import BaseOrchestrator
@@ -26,6 +26,7 @@ from runner.validate.references import references
 
 MARKERS = ("runner.toml", "pyproject.toml")
 SUFFIXES = (".yaml", ".yml", ".toml")
+FIXED = ("kind", "name")  # what identifies a document is the same whatever it is given
 ARTIFACT_STORES: Mapping[str, type[Spec]] = {"local": LocalArtifactStoreSettings}
 
 
@@ -83,12 +84,12 @@ def validate_paths(
     Gives the problems in order, the texts of the files, and how many documents there are.
     """
     env = os.environ if env is None else env
-    documents, problems = _read_all(project, files_of(project, paths))
+    documents, problems, texts = _read_all(project, files_of(project, paths))
     around = _around(project, documents)
     problems += _same_names(documents)
     for document in documents:
         problems += _check(project, document, around, env, imports=imports)
-    return sorted(problems, key=lambda problem: problem.position), texts_of(documents), len(documents)
+    return sorted(problems, key=lambda problem: problem.position), texts, len(documents)
 
 
 def texts_of(documents: Iterable[Document]) -> dict[str, str]:
@@ -101,15 +102,17 @@ def load_pipeline(project: Project, path: Path, given: Mapping[str, Any], env: M
 
     Raises InvalidDocuments with every problem of its document, UsageError for parameters that are wrong or missing.
     """
-    documents, problems = read_file(path, project.shown(path))
+    documents, problems, texts = _read_all(project, [path])
     found = [document for document in documents if document.kind == "pipeline"]
     if not found and not problems:
-        raise UsageError(f"'{project.shown(path)}' declares no pipeline", "a pipeline document starts with `kind: pipeline`")
+        raise UsageError(
+            f"'{project.shown(path)}' declares no pipeline", "a pipeline document starts with `kind: pipeline`"
+        )
     if len(found) > 1:
         names = ", ".join(document.name or "?" for document in found)
         raise UsageError(f"'{project.shown(path)}' declares several pipelines: {names}", "give each a file of its own")
     if problems:
-        raise InvalidDocuments(problems, texts_of(documents))
+        raise InvalidDocuments(problems, texts)
     around = documents if "resources" not in found[0].text else _around(project, documents)
     document, spec, values, problems = _pipeline(found[0], given, env, _resource_names(around))
     if problems or spec is None:
@@ -127,15 +130,17 @@ def load_stack(project: Project, chosen: str | None, chosen_by: str, env: Mappin
     documents: list[Document] = []
     if chosen is not None:
         paths = [*([file] if file else []), *_stack_files(project)]
-        documents, problems = _read_all(project, paths)
+        documents, problems, texts = _read_all(project, paths)
         if file is not None and (own := [p for p in problems if p.position.file == project.shown(file)]):
-            raise InvalidDocuments(own, texts_of(documents))
-    found = [d for d in documents if d.kind == "stack" and (d.name == chosen or (file and d.file == project.shown(file)))]
+            raise InvalidDocuments(own, texts)
+    found = [
+        d for d in documents if d.kind == "stack" and (d.name == chosen or (file and d.file == project.shown(file)))
+    ]
     if not found and chosen in (None, "default"):
         return default_stack(project)
     if len(found) != 1:
         raise _no_such_stack(chosen or "", documents, len(found))
-    document, problems = interpolate(found[0], {}, (), env)
+    document, problems = interpolate(found[0], {}, (), env, skip=FIXED)
     problems += not_yet(document)
     spec, wrong = bind(document, StackSpec)
     problems += wrong
@@ -144,7 +149,9 @@ def load_stack(project: Project, chosen: str | None, chosen_by: str, env: Mappin
     artifact_store = resolved.artifact_store(document)
     if problems or spec is None or orchestrator is None:
         raise InvalidDocuments(problems, texts_of(documents))
-    return Stack(document.name or "", chosen_by, orchestrator.flavor or fields["flavor"], orchestrator, fields, artifact_store)
+    return Stack(
+        document.name or "", chosen_by, orchestrator.flavor or fields["flavor"], orchestrator, fields, artifact_store
+    )
 
 
 def default_stack(project: Project) -> Stack:
@@ -189,7 +196,9 @@ def files_of(project: Project, paths: Sequence[Path]) -> list[Path]:
     """The documents' files among these paths; folders are searched. Raises UsageError for a path that is not there."""
     chosen = list(paths) or [folder for name in ("pipelines", "stacks") if (folder := project.root / name).is_dir()]
     if not chosen:
-        raise UsageError(f"there is no folder 'pipelines' or 'stacks' in '{project.root}'", "name the files to validate")
+        raise UsageError(
+            f"there is no folder 'pipelines' or 'stacks' in '{project.root}'", "name the files to validate"
+        )
     found: list[Path] = []
     for path in chosen:
         if path.is_dir():
@@ -211,10 +220,13 @@ def _pipeline(
     declared = _declared_parameters(document)
     values, _ = parameter_values(declared, given)
     names = document.node.at(("parameters",)).value if document.node.has(("parameters",)) else {}
-    filled, problems = interpolate(document, values, list(names) if isinstance(names, dict) else [], env)
+    filled, problems = interpolate(
+        document, values, list(names) if isinstance(names, dict) else [], env, skip=("parameters", *FIXED)
+    )
     problems += not_yet(filled)
     spec, wrong = bind(filled, PipelineSpec)
     problems += wrong
+    assert spec is None or isinstance(spec, PipelineSpec)
     if spec is not None:
         problems += references(spec, filled, resources)
         problems += _settings_problems(filled, spec)
@@ -286,7 +298,7 @@ def _check(
 
             problems += entrypoints(spec, filled, project.root)
         return problems
-    filled, problems = interpolate(document, {}, (), env)
+    filled, problems = interpolate(document, {}, (), env, skip=FIXED)
     if document.kind in NOT_YET:
         message = f"kind '{document.kind}' is not supported yet"
         return [Problem(document.position(("kind",)), "not-supported-yet", message, "remove this document")]
@@ -328,7 +340,9 @@ class _Components:
         found = self._place(stack, "artifact_store")
         return self.bind_artifact_store(*found) if found else {}
 
-    def bind_orchestrator(self, document: Document, path: tuple[str, ...]) -> tuple[BaseOrchestrator | None, dict[str, Any]]:
+    def bind_orchestrator(
+        self, document: Document, path: tuple[str, ...]
+    ) -> tuple[BaseOrchestrator | None, dict[str, Any]]:
         """An orchestrator as written at `path` (in place) or as the document itself."""
         node = document.node.at((*path, "flavor"))
         if not document.node.has((*path, "flavor")) or not isinstance(node.value, str):
@@ -337,7 +351,9 @@ class _Components:
         try:
             flavor = registry.flavor(node.value)
         except UnknownPlugin as error:
-            self.problems.append(Problem(document.position((*path, "flavor")), "unknown-flavor", error.message, error.help))
+            self.problems.append(
+                Problem(document.position((*path, "flavor")), "unknown-flavor", error.message, error.help)
+            )
             return None, {}
         bound, problems = bind(document, component_model("orchestrator", flavor.Settings, in_place=bool(path)), path)
         self.problems += problems
@@ -370,36 +386,49 @@ class _Components:
             return None
         for document in self.documents:
             if document.kind == kind and document.name == value:
-                filled, problems = interpolate(document, {}, (), self.env)
+                filled, problems = interpolate(document, {}, (), self.env, skip=FIXED)
                 self.problems += problems
                 return filled, ()
         names = [document.name for document in self.documents if document.kind == kind and document.name]
         guess = nearest(value, names)
         help = f"did you mean '{guess}'? " if guess else ""
-        declared = f"declared: {', '.join(names)}" if names else f"declare it: a document of `kind: {kind}`, or fields in place"
+        declared = (
+            f"declared: {', '.join(names)}"
+            if names
+            else f"declare it: a document of `kind: {kind}`, or fields in place"
+        )
         message = f"there is no {kind} '{value}'"
-        self.problems.append(Problem(stack.position((kind,)), f"unknown-{kind.replace('_', '-')}", message, help + declared))
+        self.problems.append(
+            Problem(stack.position((kind,)), f"unknown-{kind.replace('_', '-')}", message, help + declared)
+        )
         return None
 
 
-def _read_all(project: Project, paths: Iterable[Path]) -> tuple[list[Document], list[Problem]]:
+def _read_all(project: Project, paths: Iterable[Path]) -> tuple[list[Document], list[Problem], dict[str, str]]:
+    """Documents and problems of files, and the texts that the problems stand in, file → text."""
     documents: list[Document] = []
     problems: list[Problem] = []
+    texts: dict[str, str] = {}
     seen: set[Path] = set()
     for path in paths:
         if path.resolve() in seen:
             continue
         seen.add(path.resolve())
-        found, wrong = read_file(path, project.shown(path))
-        documents += found
+        shown = project.shown(path)
+        text, wrong = text_of(path, shown)
         problems += wrong
-    return documents, problems
+        if text is not None:
+            texts[shown] = text
+            found, wrong = read_text(text, shown)
+            documents += found
+            problems += wrong
+    return documents, problems, texts
 
 
 def _around(project: Project, documents: Sequence[Document]) -> list[Document]:
     """These documents and those of the project's `stacks` folder that names may refer to."""
     files = {document.file for document in documents}
-    others, _ = _read_all(project, [path for path in _stack_files(project) if project.shown(path) not in files])
+    others = _read_all(project, [path for path in _stack_files(project) if project.shown(path) not in files])[0]
     return [*documents, *others]
 
 
@@ -418,7 +447,9 @@ def _same_names(documents: Sequence[Document]) -> list[Problem]:
             continue
         if first := seen.get(key):
             message = f"{key[0]} '{key[1]}' is declared twice"
-            problems.append(Problem(position, "duplicate-name", message, f"the first one is at {first}; rename one of them"))
+            problems.append(
+                Problem(position, "duplicate-name", message, f"the first one is at {first}; rename one of them")
+            )
         seen.setdefault(key, position)
     return problems
 
@@ -442,4 +473,6 @@ def _no_such_stack(name: str, documents: Sequence[Document], count: int) -> Usag
         return UsageError(f"there are {count} stacks '{name}'", "give each a name of its own")
     names = [document.name for document in documents if document.kind == "stack" and document.name] + ["default"]
     guess = nearest(name, names)
-    return UsageError(f"there is no stack '{name}'", (f"did you mean '{guess}'? " if guess else "") + f"known: {', '.join(names)}")
+    return UsageError(
+        f"there is no stack '{name}'", (f"did you mean '{guess}'? " if guess else "") + f"known: {', '.join(names)}"
+    )

@@ -46,9 +46,9 @@ EVENTS = (
 class Artifact(NamedTuple):
     """A value in the artifact store.
 
-    `uri` is its key in the store, `type` the materializer that reads it back (`json`, `numpy`, `pickle` …), `size` bytes,
-    `digest` the SHA-256 of its content in hex, `python_type` the value's class for people, `meta` what the materializer
-    needs beside the bytes.
+    `uri` is its key in the store, `type` the materializer that reads it back (`json`, `numpy`, `pickle` …), `size`
+    bytes, `digest` the SHA-256 of its content in hex, `python_type` the value's class for people, `meta` what the
+    materializer needs beside the bytes.
     """
 
     uri: str
@@ -69,7 +69,7 @@ class Frame(NamedTuple):
 
 
 class Failure(NamedTuple):
-    """Why an attempt failed. `reason` is a key of REASONS; `type` the exception's class; `frames` the user's own lines."""
+    """Why an attempt failed. `reason` is a key of REASONS, `type` the exception's class, `frames` the user's lines."""
 
     reason: str
     message: str
@@ -96,7 +96,7 @@ class StepResult(NamedTuple):
 
 
 class Event(NamedTuple):
-    """One fact of a run. `event` is one of EVENTS, `time` seconds since 1970, `data` the event's own facts as JSON values."""
+    """One fact of a run. `event` is one of EVENTS, `time` seconds since 1970, `data` its own facts as JSON values."""
 
     event: str
     run_id: str

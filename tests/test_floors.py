@@ -1,4 +1,4 @@
-"""A room imports rooms below it only, siblings do not know each other, and no two files import each other in a circle."""
+"""A room imports rooms below it only, siblings do not know each other, and no imports go in a circle."""
 
 from __future__ import annotations
 

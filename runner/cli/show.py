@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -33,6 +34,8 @@ def show(
     `cancel` asks the run of this id to stop, at Ctrl-C; `waves` are its steps', for the live view; `recorded` gives the
     whole run where these events are only its later part, as when it is resumed.
     """
+    gc.freeze()  # what start-up made stays; from here on a long run's garbage is looked for again
+    gc.enable()
     events = interruptible(events, cancel)
     if format_ == "json":
         return exit_code(_tell_json(events))

@@ -80,7 +80,9 @@ def cancel(project: Project, run_id: str) -> str:
     give_up = time.monotonic() + CANCEL_PATIENCE
     while is_walked(project.state, run.run_id):
         if time.monotonic() > give_up:
-            raise StateError(f"run '{run.run_id}' was asked to stop and is still going", "ask again, or kill its process")
+            raise StateError(
+                f"run '{run.run_id}' was asked to stop and is still going", "ask again, or kill its process"
+            )
         time.sleep(0.05)
     run = find(project, run.run_id)
     return run.status if run.status in ENDED else _bury(project, run, stack)
@@ -177,5 +179,3 @@ def _new_lines(
         if end > start:
             seen[step, attempt] = end
             yield LogLines(step, attempt, text[start:end])
-
-

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from runner.artifact_store.ledger import Ledger
+from runner.artifact_store.materializers import is_there
 from runner.engine.history import ledger_of
 from runner.engine.lock import walking
 from runner.engine.previous import LastSuccesses
@@ -73,7 +74,9 @@ def prepare(project: Project, request: Request, env: Mapping[str, str] | None = 
         if store is not None:
             store.close()
     problems = [_at(pipeline, *obstacle) for obstacle in plan.obstacles if obstacle.path]
-    problems += _refused(project, pipeline, stack, [planned.step for planned in plan.steps if planned.action != "reused"])
+    problems += _refused(
+        project, pipeline, stack, [planned.step for planned in plan.steps if planned.action != "reused"]
+    )
     if problems:
         raise CannotPlan(problems, {pipeline.document.file: pipeline.document.text})
     for obstacle in plan.obstacles:
@@ -125,7 +128,9 @@ def resume(project: Project, run_id: str) -> Happened:
         deployment, stack = _recorded(project, run_id)
         done = _whole(stack.ledger, deployment, run)
         if len(done) == len(deployment.steps) and run.status == "succeeded":
-            raise UsageError(f"run '{run_id}' has succeeded: there is nothing to resume", "start a new run with `runner run`")
+            raise UsageError(
+                f"run '{run_id}' has succeeded: there is nothing to resume", "start a new run with `runner run`"
+            )
         orchestrator = orchestrator_from(deployment.orchestrator)
         pending = [step for name, step in deployment.steps.items() if name not in done]
         for refusal in _refusals(orchestrator, pending, project):
@@ -238,9 +243,9 @@ def _whole(ledger: Ledger, deployment: Deployment, run: Run) -> dict[str, Mappin
     """Outputs of the steps that need not run again: they succeeded, and what they left is still there."""
     done: dict[str, Mapping[str, Artifact]] = {}
     for name, step_run in run.steps.items():
-        if name in deployment.steps and step_run.status in DONE:
-            if all(ledger.store.size(artifact.uri) == artifact.size for artifact in step_run.outputs.values()):
-                done[name] = step_run.outputs
+        finished = name in deployment.steps and step_run.status in DONE
+        if finished and all(is_there(artifact, ledger.store) for artifact in step_run.outputs.values()):
+            done[name] = step_run.outputs
     return done
 
 

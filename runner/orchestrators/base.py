@@ -43,7 +43,7 @@ class Capabilities(NamedTuple):
 
 
 class Refusal(NamedTuple):
-    """Something a flavor cannot do. `path` leads to the value in the pipeline: ("steps", "fit", "resources", "memory")."""
+    """Something a flavor cannot do. `path` leads to the value in the pipeline: ("steps", "fit", "resources")."""
 
     path: tuple[str, ...]
     code: str
@@ -105,7 +105,7 @@ class NoSettings(Spec):
     """Nothing can be set."""
 
 
-class BaseOrchestrator(ABC):
+class BaseOrchestrator:
     """One engine. Subclasses declare `Settings`, `StepSettings` and `capabilities`, and translate and run deployments.
 
     The least one overrides `prepare_or_run_pipeline`; the full one overrides `compile`, `submit`, `watch`, `logs` and
@@ -188,8 +188,11 @@ def _asks(step: DeployedStep, path: tuple[str, ...]) -> bool:
 
 
 class AttemptEnded(NamedTuple):
-    """An attempt is over. `reason` is a key of REASONS when the launcher knows why; `code` the exit code, negative for a
-    signal; `result` what it left in the ledger, where the launcher has it at hand."""
+    """An attempt is over.
+
+    `reason` is a key of REASONS when the launcher knows why; `code` the exit code, negative for a signal; `result` what
+    it left in the ledger, where the launcher has it at hand.
+    """
 
     step: str
     attempt: int
@@ -216,8 +219,10 @@ class Launcher(ABC):
 
     @abstractmethod
     def stop(self, step: str, attempt: int, reason: str) -> None:
-        """End an attempt with everything it started; its AttemptEnded, with this reason, still comes by `poll`. Nothing is
-        done about an attempt that is over."""
+        """End an attempt with everything it started; its AttemptEnded, with this reason, still comes by `poll`.
+
+        Nothing is done about an attempt that is over.
+        """
 
     @abstractmethod
     def close(self) -> None:

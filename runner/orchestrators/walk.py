@@ -1,4 +1,4 @@
-"""The DAG walked by us: order, concurrency, cache, retries, timeouts and failure, for engines without a DAG of their own."""
+"""The DAG walked by us: order, room, cache, retries, timeouts and failure, for engines without a DAG of their own."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def walk(
 ) -> Happened:
     """Run a deployment to its end, starting attempts by `launcher`; yields everything that happens.
 
-    `done` are the steps of this run that have succeeded already, with their outputs: they are not run again. A step whose
-    result is in the ledger already (the walk that started it died before it could tell) is taken from there.
+    `done` are the steps of this run that have succeeded already, with their outputs: they are not run again. A step
+    whose result is in the ledger (the walk that started it died before it could tell) is taken from there.
     """
     the_walk = Walk(deployment, ledger, launcher, max_parallel, done, clock)
     try:
@@ -127,7 +127,9 @@ class Walk:
                 continue
             told.append(self._start(step))
         if held and not self.running and not self.retry_at:
-            raise EngineError(f"step '{held[0]}' asks for more resources than this engine has", "ask for less in `resources`")
+            raise EngineError(
+                f"step '{held[0]}' asks for more resources than this engine has", "ask for less in `resources`"
+            )
         self.ready.extendleft(reversed(held))
         return told
 

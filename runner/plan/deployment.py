@@ -1,4 +1,4 @@
-"""What is handed to an orchestrator, and what is handed to a worker. Standard library only: every worker loads this file."""
+"""What is handed to an orchestrator, and what is handed to a worker. Workers load this: standard library only."""
 
 from __future__ import annotations
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 
 from runner.records import Event, Run
 
 
 class RunStore(ABC):
-    """Where events are appended. What `append` returned from is on disk: the death of any process loses nothing of it."""
+    """Where events are appended. Once `append` has returned they are on disk: no process's death loses them."""
 
     @abstractmethod
     def append(self, *events: Event) -> None:

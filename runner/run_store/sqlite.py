@@ -59,10 +59,14 @@ class SqliteRunStore(RunStore):
 
     def events(self, run_id: str, after: int = 0) -> list[tuple[int, Event]]:
         rows = self._rows(
-            "SELECT number, event, run_id, time, step, attempt, data FROM events WHERE run_id = ? AND number > ? ORDER BY number",
+            "SELECT number, event, run_id, time, step, attempt, data FROM events "
+            "WHERE run_id = ? AND number > ? ORDER BY number",
             (run_id, after),
         )
-        return [(row[0], Event(*row[1:6], json.loads(row[6]))) for row in rows]
+        return [
+            (number, Event(event, run, time, step, attempt, json.loads(data)))
+            for number, event, run, time, step, attempt, data in rows
+        ]
 
     def runs(self, limit: int, pipeline: str | None = None) -> list[Run]:
         where = "" if pipeline is None else "WHERE pipeline = ?"
@@ -71,11 +75,16 @@ class SqliteRunStore(RunStore):
             f"{where} ORDER BY started DESC, run_id DESC LIMIT ?",
             (*(() if pipeline is None else (pipeline,)), limit),
         )
-        return [Run(*row[:6], parameters=json.loads(row[6]), reason=row[7]) for row in rows]
+        return [
+            Run(run_id, name, stack, status, started, ended, json.loads(parameters), reason=reason)
+            for run_id, name, stack, status, started, ended, parameters, reason in rows
+        ]
 
     def run_ids(self, prefix: str) -> list[str]:
         end = prefix + "\U0010ffff"
-        rows = self._rows("SELECT run_id FROM runs WHERE run_id >= ? AND run_id < ? ORDER BY started DESC, run_id DESC", (prefix, end))
+        rows = self._rows(
+            "SELECT run_id FROM runs WHERE run_id >= ? AND run_id < ? ORDER BY started DESC, run_id DESC", (prefix, end)
+        )
         return [run_id for (run_id,) in rows]
 
     def delete(self, run_id: str) -> None:
@@ -167,9 +176,13 @@ class SqliteRunStore(RunStore):
         try:
             yield
         except sqlite3.Error as error:
-            raise StateError(f"the run store '{self.path}' cannot be used: {error}", _help(str(error), self.path)) from error
+            raise StateError(
+                f"the run store '{self.path}' cannot be used: {error}", _help(str(error), self.path)
+            ) from error
         except OSError as error:
-            raise StateError(f"the run store '{self.path}' cannot be used: {error.strerror}", _help(str(error), self.path)) from error
+            raise StateError(
+                f"the run store '{self.path}' cannot be used: {error.strerror}", _help(str(error), self.path)
+            ) from error
 
 
 def _help(message: str, path: Path) -> str:
@@ -178,5 +191,7 @@ def _help(message: str, path: Path) -> str:
     if "readonly" in message or "Read-only" in message or "Permission" in message or "unable to open" in message:
         return f"make '{path.parent}' writable for this user, or run from another project folder"
     if "not a database" in message or "malformed" in message:
-        return f"the file is damaged: move it away (mv {path} {path}.damaged); results and logs stay in the artifact store"
+        return (
+            f"the file is damaged: move it away (mv {path} {path}.damaged); results and logs stay in the artifact store"
+        )
     return f"see whether '{path.parent}' is a folder on a healthy local disk"

@@ -18,14 +18,18 @@ DURATION = (
     "([0-9]{1,9}([.][0-9]{1,6})?m)?([0-9]{1,9}([.][0-9]{1,6})?s)?$"
 )
 
-_BYTES = {"B": 1} | {f"{p}B": 1000**n for n, p in enumerate("KMGTP", 1)} | {f"{p}iB": 1024**n for n, p in enumerate("KMGTP", 1)}
+_BYTES: dict[str, int] = {"B": 1}
+_BYTES |= {f"{prefix}B": 1000**power for power, prefix in enumerate("KMGTP", 1)}
+_BYTES |= {f"{prefix}iB": 1024**power for power, prefix in enumerate("KMGTP", 1)}
 _SECONDS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0}
 
 
 class Spec(BaseModel):
     """A frozen value that a document is bound to. Unknown keys and values of another type are refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=False)
+    model_config = ConfigDict(
+        defer_build=True, frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=False
+    )
 
 
 def parse_memory(text: str) -> int:
@@ -33,7 +37,8 @@ def parse_memory(text: str) -> int:
     if not re.fullmatch(MEMORY.strip("^$"), text):
         raise ValueError(text)
     number = text.rstrip("KMGTPiB")
-    return round(float(number) * _BYTES[text[len(number) :]])
+    scale: int = _BYTES[text[len(number) :]]
+    return round(float(number) * scale)
 
 
 def parse_duration(text: str) -> float:
@@ -78,7 +83,9 @@ def _duration(value: Any) -> float:
             return parse_duration(value)
         except ValueError:
             pass
-    raise PydanticCustomError("duration", "not a duration: write a number and its unit, as in '90s', '10m', '1h30m' or '7d'")
+    raise PydanticCustomError(
+        "duration", "not a duration: write a number and its unit, as in '90s', '10m', '1h30m' or '7d'"
+    )
 
 
 def _integral(value: Any) -> Any:

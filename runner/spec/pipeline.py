@@ -64,7 +64,9 @@ class Retry(Spec):
 
     max_retries: Annotated[Integer, Field(ge=0, le=1000)] = Field(3, description="How many further attempts.")
     delay: Duration = Field(1.0, description="The wait before the first retry.", json_schema_extra={"default": "1s"})
-    backoff: Annotated[float, Field(ge=1, le=1000)] = Field(2.0, description="Each wait is so many times the one before.")
+    backoff: Annotated[float, Field(ge=1, le=1000)] = Field(
+        2.0, description="Each wait is so many times the one before."
+    )
     max_delay: Duration = Field(300.0, description="No wait is longer.", json_schema_extra={"default": "5m"})
 
 
@@ -80,14 +82,16 @@ class ImageSettings(Spec):
     image: str | None = Field(None, description="A ready image, by tag or digest.")
     base: str | None = Field(None, description="The image to start from.")
     python: str | None = Field(None, description="The version of Python, as in '3.11'.")
-    requirements: Annotated[
-        Annotated[str, Tag("name")] | Annotated[Strings, Tag("list")], Discriminator(_written_as)
-    ] | None = Field(None, description="Python packages, as a list or the name of a requirements file.")
+    requirements: (
+        Annotated[Annotated[str, Tag("name")] | Annotated[Strings, Tag("list")], Discriminator(_written_as)] | None
+    ) = Field(None, description="Python packages, as a list or the name of a requirements file.")
     apt: Strings | None = Field(None, description="Debian packages.")
     env: Environment | None = Field(None, description="Environment variables of the image.")
     dockerfile: str | None = Field(None, description="A Dockerfile of your own.")
     context: str | None = Field(None, description="The folder that is sent with it.")
-    code: Literal["baked", "archive"] | None = Field(None, description="Whether code is in the image or travels beside it.")
+    code: Literal["baked", "archive"] | None = Field(
+        None, description="Whether code is in the image or travels beside it."
+    )
 
 
 ResourcesChoice = Annotated[
@@ -117,9 +121,13 @@ class StepSpec(Spec):
     outputs: Annotated[tuple[Identifier, ...], Field(strict=False, min_length=1)] | None = Field(
         None, description="Names of several outputs; without them the return value is the one output, `output`."
     )
-    resources: ResourcesChoice | None = Field(None, description="What it needs, or the name of a `kind: resources` document.")
+    resources: ResourcesChoice | None = Field(
+        None, description="What it needs, or the name of a `kind: resources` document."
+    )
     retry: Retry | None = Field(None, description="How a failed attempt is tried again.")
-    timeout: Duration | None = Field(None, description="How long an attempt may take before it is killed, children too.")
+    timeout: Duration | None = Field(
+        None, description="How long an attempt may take before it is killed, children too."
+    )
     cache: CacheChoice | None = Field(None, description="true (default), false, or {expires_after: 7d}.")
     environment: Environment = Field({}, description="Environment variables for this step.")
     settings: dict[str, Any] = Field({}, description="Settings per flavor, and `image`.")
@@ -139,7 +147,9 @@ class PipelineSpec(Spec):
         "fail_fast", description="fail_fast stops at the first failure; continue runs all that does not depend on it."
     )
     stack: Name | None = Field(None, description="The stack it runs on when none is named.")
-    steps: Annotated[dict[Name, StepSpec], Field(min_length=1)] = Field(description="The steps, by name; order has no meaning.")
+    steps: Annotated[dict[Name, StepSpec], Field(min_length=1)] = Field(
+        description="The steps, by name; order has no meaning."
+    )
 
 
 # Words of the language that this version reads but does not carry out yet: refused where they stand.

@@ -12,10 +12,16 @@ from runner.spec.common import Integer, Memory, Name, Spec
 class Resources(Spec):
     """What a step needs. What is left out is not limited."""
 
-    cpu_count: Annotated[float, Field(gt=0, le=100_000)] | None = Field(None, description="Processors; 0.5 is half of one.")
-    memory: Memory | None = Field(None, description="Memory, as in 512MiB or 8GB; the attempt fails when it takes more.")
+    cpu_count: Annotated[float, Field(gt=0, le=100_000)] | None = Field(
+        None, description="Processors; 0.5 is half of one."
+    )
+    memory: Memory | None = Field(
+        None, description="Memory, as in 512MiB or 8GB; the attempt fails when it takes more."
+    )
     gpu_count: Annotated[Integer, Field(ge=0, le=10_000)] | None = Field(None, description="Accelerators.")
-    gpu_type: Annotated[str, Field(min_length=1)] | None = Field(None, description="The accelerator's type, in the engine's own words.")
+    gpu_type: Annotated[str, Field(min_length=1)] | None = Field(
+        None, description="The accelerator's type, in the engine's own words."
+    )
     disk: Memory | None = Field(None, description="Scratch space on disk.")
     shm: Memory | None = Field(None, description="Size of /dev/shm.")
 

@@ -40,7 +40,9 @@ class StackSpec(Spec):
     name: Name = Field(description="The stack's name.")
     description: str | None = Field(None, description="What it is for.")
     orchestrator: ComponentChoice = Field(description="Where steps run.")
-    artifact_store: ComponentChoice | None = Field(None, description="Where values go; `.runner/artifacts` when left out.")
+    artifact_store: ComponentChoice | None = Field(
+        None, description="Where values go; `.runner/artifacts` when left out."
+    )
 
 
 class Component(Spec):
@@ -48,7 +50,9 @@ class Component(Spec):
 
     kind: str
     name: Name = Field(description="The component's name.")
-    flavor: Flavor = Field(description="A built-in flavor, an installed one, or an import path `package.module:ClassName`.")
+    flavor: Flavor = Field(
+        description="A built-in flavor, an installed one, or an import path `package.module:ClassName`."
+    )
 
 
 class LocalArtifactStoreSettings(Spec):

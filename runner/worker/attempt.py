@@ -119,7 +119,7 @@ def _run(job: StepJob, ledger: Ledger, resolver: Resolver) -> tuple[int, dict[st
     return code, {**told, "code": code}
 
 
-class open_log:  # noqa: N801  (reads as a verb: `with open_log(…)`)
+class open_log:
     """Everything this process and its children print goes to the log; secrets' values are masked on the way.
 
     The log is a plain file, written by the kernel alone, until a secret has been filled in: then a thread reads a pipe,

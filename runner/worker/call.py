@@ -97,9 +97,11 @@ def find(entrypoint: str) -> Callable[..., Any]:
         module = import_module(module_name)
     except ModuleNotFoundError as error:
         if error.name and (module_name + ".").startswith(error.name + "."):
-            raise StepError("entrypoint", f"there is no module '{error.name}' for the entrypoint '{entrypoint}'") from None
+            raise StepError(
+                "entrypoint", f"there is no module '{error.name}' for the entrypoint '{entrypoint}'"
+            ) from None
         raise
-    function = getattr(module, name, None)
+    function: Callable[..., Any] | None = getattr(module, name, None)
     if not callable(function):
         raise StepError("entrypoint", f"module '{module_name}' has no function '{name}'")
     return function
@@ -111,7 +113,9 @@ def named(returned: Any, outputs: tuple[str, ...]) -> Mapping[str, Any]:
         return {OUTPUT: returned}
     if isinstance(returned, Mapping):
         if set(returned) != set(outputs):
-            raise StepError("outputs", f"it declares the outputs {_names(outputs)} but returned a mapping of {_names(returned)}")
+            raise StepError(
+                "outputs", f"it declares the outputs {_names(outputs)} but returned a mapping of {_names(returned)}"
+            )
         return {name: returned[name] for name in outputs}
     fields = getattr(returned, "_fields", None)
     if fields is not None and set(fields) == set(outputs):
@@ -130,7 +134,8 @@ def _load(name: str, value: Any, job: StepJob, ledger: Ledger, context: StepCont
         return load(artifact, ledger.store, _Lazy(context))
     except ObjectMissing:
         raise StepError(
-            "cannot-load", f"input '{name}' is gone from the artifact store ({artifact.uri}): run the step that made it again"
+            "cannot-load",
+            f"input '{name}' is gone from the artifact store ({artifact.uri}): run the step that made it again",
         ) from None
     except ArtifactError as error:
         raise StepError("cannot-load", f"input '{name}' cannot be read: {error}") from error
@@ -168,7 +173,9 @@ class _Lazy:
 def _explain(error: BaseException, job: StepJob, resolver: Resolver) -> Failure:
     match error:
         case StepError():
-            return Failure(error.reason, resolver.mask(error.message), type(error.__cause__).__name__ if error.__cause__ else "")
+            return Failure(
+                error.reason, resolver.mask(error.message), type(error.__cause__).__name__ if error.__cause__ else ""
+            )
         case SecretMissing():
             return Failure("secret", str(error))
         case StoreError():

@@ -18,7 +18,9 @@ def failure_of(error: BaseException, project: str) -> Failure:
     summary = traceback.extract_tb(trace)
     frames = [Frame(frame.filename, frame.lineno or 0, frame.name, frame.line or "") for frame in summary]
     root = os.path.join(os.path.abspath(project), "")
-    users = [_relative(frame, root) for frame in frames if frame.file.startswith(root) and "site-packages" not in frame.file]
+    users = [
+        _relative(frame, root) for frame in frames if frame.file.startswith(root) and "site-packages" not in frame.file
+    ]
     text = "".join(traceback.format_exception(type(error), error, trace))
     reason = "out-of-memory" if isinstance(error, MemoryError) else "exception"
     return Failure(reason, _message(error), type(error).__name__, tuple(users or frames), text)

@@ -5,11 +5,12 @@ Standard input is its control: lines of JSON come in,
     {"stop": [step, attempt], "reason": "timeout", "grace": seconds}
 and for each attempt whose process is gone a line goes out:
     {"gone": [step, attempt], "code": exit code or minus signal, "reason": …, "message": …}
-Jobs come by a second socket, a message each, which the ready children read themselves; whoever takes one says so to the
-host, runs it, answers on the same socket, and ends. So a step costs neither the host's time nor the fork's, which happened
-while the step before it ran.
+Jobs come by a second socket, a message each, which the ready children read themselves; whoever takes one says so to
+the host, runs it, answers on the same socket, and ends. So a step does not wait for a fork, which happened while the
+step before it ran.
 
-When the control closes, the host kills everything it started and ends. It is kept lean: a fork costs what its pages cost.
+When the control closes, the host kills everything it started and ends. It is kept lean: a fork costs what its pages
+cost.
 """
 
 from __future__ import annotations
@@ -139,7 +140,8 @@ class Host:
         *lines, self.buffer = (self.buffer + data).split(b"\n")
         for line in lines:
             message = json.loads(line)
-            self._stop(*message["stop"], message["reason"], message["grace"])
+            step, attempt = message["stop"]
+            self._stop(step, attempt, message["reason"], message["grace"])
         return bool(data)
 
     def _stop(self, step: str, attempt: int, reason: str, grace: float) -> None:

@@ -7,7 +7,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-_REFERENCE = re.compile(r"\$\$\{|\$\{(secrets|run)\.([A-Za-z_][A-Za-z0-9_]*)\}")
+# One `$` is a reference; of several one is taken away, which is how a text says that it is none.
+_REFERENCE = re.compile(r"(\$+)\{(?:(secrets)\.([A-Za-z_][A-Za-z0-9_]*)|run\.id)\}")
 
 
 class SecretMissing(Exception):
@@ -23,7 +24,7 @@ class Resolver:
         self.on_secret: Callable[[], None] | None = None
 
     def fill(self, value: Any) -> Any:
-        """A copy of a JSON value with every reference in its strings replaced. `$${` becomes `${`."""
+        """A copy of a JSON value with every reference in its strings replaced; `$${run.id}` becomes `${run.id}`."""
         if isinstance(value, str):
             return _REFERENCE.sub(self._replacement, value) if "${" in value else value
         if isinstance(value, dict):
@@ -39,13 +40,15 @@ class Resolver:
         return text
 
     def _replacement(self, match: re.Match[str]) -> str:
-        kind, name = match.groups()
+        dollars, kind, name = match.groups()
+        if len(dollars) > 1:
+            return match[0][1:]
         if kind is None:
-            return "${"
-        if kind == "run":
             return self.run_id
         if (value := os.environ.get(name)) is None:
-            raise SecretMissing(f"secret '{name}' is not set: the secret store is the environment, which has no variable {name}")
+            raise SecretMissing(
+                f"secret '{name}' is not set: the secret store is the environment, which has no variable {name}"
+            )
         if value:
             self.secrets.add(value)
             if self.on_secret is not None:

@@ -83,11 +83,15 @@ def step(name: str, *after: str, **fields: Any) -> DeployedStep:
     return DeployedStep(name, "m:f", after=after, **{"fingerprint": {"code": name}, **fields})
 
 
-def play(ledger: Ledger, launcher: Play, *steps: DeployedStep, max_parallel: int = 1, **fields: Any) -> tuple[Run, list[Event]]:
+def play(
+    ledger: Ledger, launcher: Play, *steps: DeployedStep, max_parallel: int = 1, **fields: Any
+) -> tuple[Run, list[Event]]:
     done = fields.pop("done", None)
     by_name = {each.name: each for each in steps}
     deployment = Deployment("r1", "p", "s", "play", by_name, ledger.settings, "/", **fields)
-    events = [e for e in walk(deployment, ledger, launcher, max_parallel=max_parallel, done=done) if isinstance(e, Event)]
+    events = [
+        e for e in walk(deployment, ledger, launcher, max_parallel=max_parallel, done=done) if isinstance(e, Event)
+    ]
     return fold(events), events
 
 
@@ -141,19 +145,29 @@ def test_a_process_that_vanished_leaves_a_result_all_the_same(ledger: Ledger) ->
 def test_fail_fast_stops_what_runs_and_skips_the_rest(ledger: Ledger) -> None:
     launcher = Play(ledger, {"bad": ["broken"], "slow": ["wait"] * 3})
     run, _ = play(ledger, launcher, step("slow"), step("bad"), step("next", "bad"), max_parallel=2)
-    assert {name: s.status for name, s in run.steps.items()} == {"slow": "cancelled", "bad": "failed", "next": "skipped"}
+    assert {name: s.status for name, s in run.steps.items()} == {
+        "slow": "cancelled",
+        "bad": "failed",
+        "next": "skipped",
+    }
     assert launcher.stopped == [("slow", 1, "cancelled")]
 
 
 def test_fail_fast_starts_nothing_after_a_late_success(ledger: Ledger) -> None:
-    run, _ = play(ledger, Play(ledger, {"bad": ["broken"]}), step("bad"), step("late"), step("below", "late"), max_parallel=2)
+    run, _ = play(
+        ledger, Play(ledger, {"bad": ["broken"]}), step("bad"), step("late"), step("below", "late"), max_parallel=2
+    )
     assert run.steps["below"].status == "skipped" and run.status == "failed"
 
 
 def test_continue_goes_round_the_failed_step(ledger: Ledger) -> None:
     launcher = Play(ledger, {"bad": ["broken"]})
     run, _ = play(ledger, launcher, step("bad"), step("below", "bad"), step("free"), on_failure="continue")
-    assert {name: s.status for name, s in run.steps.items()} == {"bad": "failed", "below": "skipped", "free": "succeeded"}
+    assert {name: s.status for name, s in run.steps.items()} == {
+        "bad": "failed",
+        "below": "skipped",
+        "free": "succeeded",
+    }
     assert run.steps["below"].reason == "it needs 'bad', which did not succeed"
 
 

@@ -1,4 +1,4 @@
-"""What the local flavor does beyond the suite: limits, whole trees of processes, environments, crashes of any process."""
+"""What the local flavor does beyond the suite: limits, trees of processes, environments, crashes."""
 
 from __future__ import annotations
 
@@ -154,7 +154,9 @@ def test_steps_with_processors_of_their_own_do_not_share_them(bench: Bench) -> N
 
 def test_a_declared_variable_wins_over_the_thread_variables(bench: Bench) -> None:
     variables = {"OMP_NUM_THREADS": "7"}
-    a = step("a", "environment", parameters={"name": "OMP_NUM_THREADS"}, environment=variables, resources={"cpu_count": 1})
+    a = step(
+        "a", "environment", parameters={"name": "OMP_NUM_THREADS"}, environment=variables, resources={"cpu_count": 1}
+    )
     assert bench.value(bench.run(a), "a") == "7"
 
 
@@ -287,5 +289,3 @@ def test_memory_cannot_be_enforced_without_a_process() -> None:
     steps = [step("a", "value", resources={"memory": 1000})]
     found = list(LocalOrchestrator(LocalSettings(isolation="none")).refusals(steps, "."))
     assert [refusal.code for refusal in found] == ["cannot-enforce"]
-
-

@@ -94,7 +94,9 @@ def _make(target: Path, requirements: Sequence[str]) -> None:
 
 
 def _run(command: list[str]) -> None:
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    done = subprocess.run(
+        command, check=False, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
     if done.returncode:
         lines = "\n".join(done.stdout.strip().splitlines()[-6:])
         raise EngineError(f"the environment could not be made: {lines}", f"the command was: {' '.join(command)}")

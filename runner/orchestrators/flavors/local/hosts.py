@@ -18,8 +18,8 @@ from typing import Any
 from runner.orchestrators.base import AttemptEnded, Launcher, LedgerLike
 from runner.orchestrators.flavors.local.machine import Machine, Shares, thread_variables
 from runner.plan.deployment import DeployedStep, StepJob, job_to_json
-from runner.records import LogLines, result_from
 from runner.processes import kill_marked
+from runner.records import LogLines, result_from
 
 GRACE = 3.0  # seconds between the request to end and the kill
 LOG_TICK = 0.1  # seconds between two looks at what running attempts have printed
@@ -228,9 +228,7 @@ class LocalLauncher(Launcher):
         for channel in (ours, jobs):
             self.by_descriptor[channel.fileno()] = host
             self.poller.register(channel.fileno(), select.POLLIN)
-        modules = dict.fromkeys(
-            s.entrypoint.partition(":")[0] for s in self.steps if self._key(s)[:2] == key[:2]
-        )
+        modules = dict.fromkeys(s.entrypoint.partition(":")[0] for s in self.steps if self._key(s)[:2] == key[:2])
         hello = {
             "store": self.ledger.settings,
             "modules": list(modules),
@@ -295,5 +293,3 @@ class Tail:
 
 def _describe(code: int) -> str:
     return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-
-

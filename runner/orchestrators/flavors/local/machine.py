@@ -19,7 +19,11 @@ class Machine(NamedTuple):
 
 def this_machine(environ: Mapping[str, str]) -> Machine:
     """The processors this process may use, the machine's memory, and the accelerators that are visible."""
-    cpus = tuple(sorted(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else tuple(range(os.cpu_count() or 1))
+    cpus = (
+        tuple(sorted(os.sched_getaffinity(0)))
+        if hasattr(os, "sched_getaffinity")
+        else tuple(range(os.cpu_count() or 1))
+    )
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return Machine(cpus, memory, _gpus(environ))
 

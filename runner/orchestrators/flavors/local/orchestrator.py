@@ -128,7 +128,7 @@ def _unmet(step: DeployedStep, requirements: Sequence[str]) -> Iterator[Refusal]
         yield Refusal(
             ("steps", step.name, "settings", "image", "requirements"),
             "unmet-requirements",
-            f"step '{step.name}' needs {', '.join(repr(r) for r in requirements)}, which this environment does not have",
+            f"step '{step.name}' needs {', '.join(map(repr, requirements))}, which this environment does not have",
             f"install them: {shlex.join(install_command(requirements))} — or give the step an environment of its own: "
             "settings: {local: {environment: venv}}",
         )
