@@ -12,7 +12,6 @@ import mmap
 import os
 import sys
 from pathlib import Path
-from threading import Thread
 from types import TracebackType
 from typing import Any
 
@@ -204,6 +203,8 @@ class Sink:
 
     def _write_large(self, view: memoryview) -> None:
         assert self._file is not None
+        from threading import Thread  # once it is loaded every fork looks after it, which costs a step 0.5 ms
+
         hashing = Thread(target=self._hash.update, args=(view,))
         hashing.start()
         try:

@@ -105,7 +105,8 @@ class Walk:
             self._wake_retries()
             self._stop_overdue()
             if self._cancel_requested():
-                told += self._cancel()
+                self.cancelled = True
+                self._stop_all()
             # What can start is started first and told after, so that it runs while the news is written down.
             told += self._start_what_fits()
             yield from told
@@ -143,7 +144,7 @@ class Walk:
             known = self.ledger.attempts(self.deployment.run_id, step.name)
             self.attempts[step.name] = max(known, default=0)
             result = known and self.ledger.result(self.deployment.run_id, step.name, known[-1])
-            if result and result.status == SUCCEEDED:
+            if result and result.status == SUCCEEDED and self.ledger.has_all(result.outputs.values()):
                 return self._succeeded(result)
         key = self.keys[step.name] = self._cache_key(step)
         if key is None or not self.deployment.use_cache or self.retries.get(step.name):
@@ -195,6 +196,7 @@ class Walk:
         if result.status == SUCCEEDED:
             yield self._succeeded(result)
         elif self.cancelled or ended.reason == "cancelled":
+            self.waits_for.pop(job.step, None)
             yield self._event("step_cancelled", job.step, job.attempt, reason=self._why_stopped())
         else:
             yield from self._failed(result)
@@ -270,14 +272,6 @@ class Walk:
         self.next_look = time.monotonic() + CANCEL_TICK
         return self.ledger.cancel_requested(self.deployment.run_id)
 
-    def _cancel(self) -> Happened:
-        self.cancelled = True
-        retrying = sorted(name for _, name in self.retry_at)
-        self._stop_all()
-        for name in retrying:
-            yield self._event("step_cancelled", name, reason=REASONS["cancelled"])
-            self.waits_for.pop(name, None)
-
     def _stop_overdue(self) -> None:
         while self.deadlines and self.deadlines[0][0] <= time.monotonic():
             _, name, attempt = heapq.heappop(self.deadlines)
@@ -303,9 +297,10 @@ class Walk:
     # -- telling -------------------------------------------------------------------------------------------------------
 
     def _finish(self) -> Happened:
-        started = {name for name in self.attempts if name in self.waits_for and self.attempts[name]}
-        for name in list(self.waits_for):
-            if name not in started:
+        for name in self.waits_for:
+            if self.retries.get(name):  # it waited to be tried again
+                yield self._event("step_cancelled", name, reason=self._why_stopped())
+            else:
                 yield self._event("step_skipped", name, reason=self._why_skipped(name))
         if self.cancelled:
             yield self._event("run_cancelled", reason=REASONS["cancelled"])

@@ -130,6 +130,20 @@ def job_to_json(job: StepJob) -> dict[str, Any]:
     return job._asdict() | {"inputs": inputs}
 
 
+def job_fields(job: StepJob) -> tuple[Any, ...]:
+    """A job as a tuple of plain values, for processes of one machine; `job_from_fields` reads it back."""
+    return (*job[:4], {name: tuple(value) for name, value in job.inputs.items()}, *job[5:])
+
+
+def job_from_fields(fields: tuple[Any, ...]) -> StepJob:
+    """Read such a tuple back."""
+    job = StepJob(*fields)
+    for name, value in job.inputs.items():
+        if len(value) > 2:  # an artifact, not a step and its output
+            job.inputs[name] = Artifact(*value)
+    return job
+
+
 def job_from(data: Mapping[str, Any]) -> StepJob:
     """Read a job back."""
     known = {key: data[key] for key in StepJob._fields if key in data}

@@ -1,18 +1,20 @@
-"""The inside of an attempt's process: the job it takes, its limits, its log, its answer."""
+"""The inside of an attempt's process: the job it takes, its limits, its log, its answer.
+
+Messages are marshalled: both ends are the same version of Python, and JSON would cost a fork sixty touched pages more.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import json
+import marshal
 import os
 import sys
-import threading
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from runner.artifact_store.base import StoreError
 from runner.artifact_store.ledger import Ledger
-from runner.plan.deployment import StepJob, job_from
+from runner.plan.deployment import StepJob, job_from_fields
 from runner.records import SUCCEEDED, result_to_json
 from runner.worker.call import execute
 from runner.worker.secrets import Resolver
@@ -30,7 +32,7 @@ def wait_for_job(jobs: int, takes: int, ledger: Ledger) -> NoReturn:
         message = _receive(jobs)
         if message is None:
             os._exit(0)
-        job, limits = job_from(message["job"]), message["limits"]
+        job, limits = job_from_fields(message["job"]), message["limits"]
         os.write(takes, f"{os.getpid()} {limits.get('memory', 0)} {job.attempt} {job.step} {job.run_id}\n".encode())
         os.putenv("RUNNER_ATTEMPT", f"{job.run_id}/{job.step}/{job.attempt}")
         apply_limits(limits)
@@ -51,7 +53,7 @@ def run_here(jobs: int, ledger: Ledger) -> bool:
     message = _receive(jobs)
     if message is None:
         return False
-    job, before = job_from(message["job"]), _environment()
+    job, before = job_from_fields(message["job"]), _environment()
     resolver = Resolver(job.run_id)
     apply_limits(message["limits"])
     _, told = _run(job, ledger, resolver)
@@ -63,13 +65,12 @@ def run_here(jobs: int, ledger: Ledger) -> bool:
     return True
 
 
-def answer(descriptor: int, message: dict[str, Any]) -> None:
-    """Write a message and its end of line; a result too large for a message stays out of it."""
-    data = json.dumps(message).encode() + b"\n"
+def answer(jobs: int, message: dict[str, Any]) -> None:
+    """Say how a job ended; a result too large for a message stays out of it, since it is in the ledger too."""
+    data = marshal.dumps(message)
     if len(data) > MESSAGE and message.pop("result", None):
-        data = json.dumps(message).encode() + b"\n"
-    while data:
-        data = data[os.write(descriptor, data) :]
+        data = marshal.dumps(message)
+    os.write(jobs, data)
 
 
 def apply_limits(limits: Mapping[str, Any]) -> None:
@@ -87,10 +88,10 @@ def _receive(jobs: int) -> dict[str, Any] | None:
     data = os.read(jobs, MESSAGE)
     if not data:
         return None
-    message: dict[str, Any] = json.loads(data)
+    message: dict[str, Any] = marshal.loads(data)  # noqa: S302  (from our own parent)
     if file := message.get("file"):
-        with open(file, encoding="utf-8") as text:
-            message = json.load(text)
+        with open(file, "rb") as content:
+            message = marshal.load(content)  # noqa: S302
         os.unlink(file)
     return message
 
@@ -149,6 +150,8 @@ class open_log:
         if self.masks:
             return
         self.masks = True
+        import threading  # once it is imported every fork looks after it: only steps with secrets need it
+
         reader, writer = os.pipe()
         _redirect(writer)
         os.close(writer)
@@ -189,7 +192,8 @@ def _reseed() -> None:
 
 
 def _join_threads() -> None:
-    if threading.active_count() == 1:
+    threading = sys.modules.get("threading")
+    if threading is None or threading.active_count() == 1:
         return
     main = threading.main_thread()
     for thread in threading.enumerate():

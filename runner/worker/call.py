@@ -80,8 +80,9 @@ def _result(
 
 
 def _outputs_of(job: StepJob, ledger: Ledger, context: StepContext, resolver: Resolver) -> dict[str, Artifact]:
-    environment, parameters = resolver.fill(job.environment), resolver.fill(job.parameters)
-    os.environ.update(environment)
+    parameters = resolver.fill(job.parameters)
+    if job.environment:
+        os.environ.update(resolver.fill(job.environment))
     function = find(job.entrypoint)
     inputs = {name: _load(name, value, job, ledger, context) for name, value in job.inputs.items()}
     returned = function(**inputs, **parameters)

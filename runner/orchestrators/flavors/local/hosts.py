@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import marshal
 import os
 import select
 import shutil
@@ -17,7 +18,7 @@ from typing import Any
 
 from runner.orchestrators.base import AttemptEnded, Launcher, LedgerLike
 from runner.orchestrators.flavors.local.machine import Machine, Shares, thread_variables
-from runner.plan.deployment import DeployedStep, StepJob, job_to_json
+from runner.plan.deployment import DeployedStep, StepJob, job_fields
 from runner.processes import kill_marked
 from runner.records import LogLines, result_from
 
@@ -69,6 +70,7 @@ class LocalLauncher(Launcher):
         self.run_id = run_id
         self.project = project
         self.folder = folder / "logs" / run_id
+        self.walk = walk_mark(folder, run_id)
         self.isolate = isolate
         self.interpreter = interpreter
         self.shares = Shares(machine)
@@ -91,11 +93,11 @@ class LocalLauncher(Launcher):
         log = self._log_file(job)
         self.logs[attempt] = Tail(log)
         host.attempts[attempt] = ""
-        message = json.dumps({"job": job_to_json(job), "limits": limits, "log": log}).encode()
+        message = marshal.dumps({"job": job_fields(job), "limits": limits, "log": log})
         if len(message) >= MESSAGE:
-            file = self.folder / f"{job.step}.{job.attempt}.json"
+            file = self.folder / f"{job.step}.{job.attempt}.job"
             file.write_bytes(message)
-            message = json.dumps({"file": str(file)}).encode()
+            message = marshal.dumps({"file": str(file)})
         with contextlib.suppress(ConnectionError):  # a host that is gone is noticed by its closed control
             host.jobs.sendall(message)
 
@@ -121,7 +123,7 @@ class LocalLauncher(Launcher):
     def close(self) -> None:
         for host in list(self.hosts):
             self._forget(host)  # a host whose channel closes ends what it runs, then itself
-        kill_marked("RUNNER_RUN", self.run_id)
+        kill_marked("RUNNER_WALK", self.walk)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _wait(self, timeout: float | None) -> None:
@@ -146,7 +148,7 @@ class LocalLauncher(Launcher):
                 return
             if not data:
                 return
-            told = json.loads(data)
+            told = marshal.loads(data)  # noqa: S302  (from our own child)
             attempt = tuple(told["ended"])
             if attempt in host.attempts:
                 reason = host.attempts.pop(attempt)
@@ -208,7 +210,7 @@ class LocalLauncher(Launcher):
         jobs, their_jobs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         mark = uuid.uuid4().hex
         interpreter, variables, _ = key
-        marks = {"RUNNER_HOST": mark, "RUNNER_RUN": self.run_id}
+        marks = {"RUNNER_HOST": mark, "RUNNER_RUN": self.run_id, "RUNNER_WALK": self.walk}
         environment = {k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"} | dict(variables) | marks
         self.folder.mkdir(parents=True, exist_ok=True)
         with open(self.folder / f"host-{mark}.txt", "w+b") as output, theirs, their_jobs:
@@ -266,6 +268,11 @@ class LocalLauncher(Launcher):
         if path is None:
             path = self.folder / f"{job.step}.{job.attempt}.txt"
         return str(path)
+
+
+def walk_mark(folder: Path, run_id: str) -> str:
+    """What marks the processes of a run: its id alone may stand in another project too."""
+    return f"{folder.absolute()}/{run_id}"
 
 
 class Tail:

@@ -18,7 +18,7 @@ from runner.orchestrators.base import (
     Support,
 )
 from runner.orchestrators.flavors.local.environments import ensure, install_command, requirements_of, unmet
-from runner.orchestrators.flavors.local.hosts import LocalLauncher
+from runner.orchestrators.flavors.local.hosts import LocalLauncher, walk_mark
 from runner.orchestrators.flavors.local.machine import Machine, this_machine
 from runner.orchestrators.flavors.local.settings import LocalSettings, LocalStepSettings
 from runner.orchestrators.walk import walk
@@ -26,6 +26,8 @@ from runner.plan.deployment import DeployedStep, Deployment
 from runner.processes import kill_marked
 from runner.records import Event, LogLines
 from runner.spec.common import format_memory
+
+READY = 8  # the most forked processes that wait for work; more steps at a time wait for the next fork
 
 
 class LocalOrchestrator(BaseOrchestrator):
@@ -72,7 +74,9 @@ class LocalOrchestrator(BaseOrchestrator):
     def watch(self, submission: Submission, stack: StackLike) -> Iterator[Event | LogLines]:
         """Walk the run to its end, from where its ledger says it is."""
         deployment = stack.ledger.deployment(submission.run_id)
-        kill_marked("RUNNER_RUN", deployment.run_id)  # of a walk that was killed: no step runs twice at once
+        kill_marked(
+            "RUNNER_WALK", walk_mark(stack.folder, deployment.run_id)
+        )  # of a walk that was killed: no step runs twice at once
         machine = this_machine(os.environ)
         launcher = LocalLauncher(
             ledger=stack.ledger,
@@ -82,14 +86,14 @@ class LocalOrchestrator(BaseOrchestrator):
             machine=machine,
             isolate=self.settings.isolation == "process",
             steps=deployment.steps.values(),
-            ready=min(self.settings.max_parallel + 1, len(machine.cpus)),
+            ready=min(self.settings.max_parallel + 2, READY),
             interpreter=lambda step: _interpreter(step, deployment, stack.folder),
         )
         yield from walk(deployment, stack.ledger, launcher, max_parallel=self.settings.max_parallel, done=stack.done)
 
     def cancel(self, submission: Submission, stack: StackLike) -> None:
         """Whoever walks the run is asked through the ledger; what a dead walk left is killed."""
-        kill_marked("RUNNER_RUN", submission.run_id)
+        kill_marked("RUNNER_WALK", walk_mark(stack.folder, submission.run_id))
 
 
 def _interpreter(step: DeployedStep, deployment: Deployment, folder: Path) -> str:
