@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import ValidationError
 
 from runner.document.interpolate import interpolate
 from runner.document.node import Document
-from runner.document.read import read_text, text_of
+from runner.document.read import neighbour, read_text, text_of
 from runner.errors import InvalidDocuments, Position, Problem, UsageError, nearest
 from runner.orchestrators import registry
-from runner.orchestrators.base import BaseOrchestrator
 from runner.plugins import UnknownPlugin
 from runner.spec.common import Spec
 from runner.spec.pipeline import ImageSettings, Parameter, PipelineSpec
@@ -23,6 +22,9 @@ from runner.spec.stack import NOT_YET, LocalArtifactStoreSettings, StackSpec, co
 from runner.validate.bind import bind, not_yet
 from runner.validate.parameters import parameter_values
 from runner.validate.references import references
+
+if TYPE_CHECKING:
+    from runner.orchestrators.base import BaseOrchestrator
 
 MARKERS = ("runner.toml", "pyproject.toml")
 SUFFIXES = (".yaml", ".yml", ".toml")
@@ -114,10 +116,10 @@ def load_pipeline(project: Project, path: Path, given: Mapping[str, Any], env: M
     if problems:
         raise InvalidDocuments(problems, texts)
     around = documents if "resources" not in found[0].text else _around(project, documents)
-    document, spec, values, problems = _pipeline(found[0], given, env, _resource_names(around))
+    document, spec, values, problems = _pipeline(project, found[0], given, env, _resource_names(around))
     if problems or spec is None:
         raise InvalidDocuments(problems, texts_of(documents))
-    _refuse_parameters(spec, given)
+    _refuse_parameters(spec, document, given)
     return Pipeline(spec, document, values, _resources(around))
 
 
@@ -139,7 +141,7 @@ def load_stack(project: Project, chosen: str | None, chosen_by: str, env: Mappin
     if not found and chosen in (None, "default"):
         return default_stack(project)
     if len(found) != 1:
-        raise _no_such_stack(chosen or "", documents, len(found))
+        raise _no_such_stack(chosen or "", chosen_by, file is not None, documents, found)
     document, problems = interpolate(found[0], {}, (), env, skip=FIXED)
     problems += not_yet(document)
     spec, wrong = bind(document, StackSpec)
@@ -161,9 +163,9 @@ def default_stack(project: Project) -> Stack:
     return Stack("default", "nothing else was named", "local", registry.flavor("local")(), fields, store)
 
 
-def orchestrator_from(fields: Mapping[str, Any]) -> BaseOrchestrator:
-    """The orchestrator of fields as they were written; Settings are bound again."""
-    flavor = registry.flavor(fields["flavor"])
+def orchestrator_from(fields: Mapping[str, Any], root: Path) -> BaseOrchestrator:
+    """The orchestrator of fields as they were written; Settings are bound again. `root` is the project's."""
+    flavor = registry.flavor(fields["flavor"], root)
     return flavor(flavor.Settings.model_validate({key: value for key, value in fields.items() if key != "flavor"}))
 
 
@@ -202,20 +204,27 @@ def files_of(project: Project, paths: Sequence[Path]) -> list[Path]:
     found: list[Path] = []
     for path in chosen:
         if path.is_dir():
-            below = sorted(p for p in path.rglob("*") if p.suffix in SUFFIXES and p.is_file())
-            found += [p for p in below if not any(part.startswith(".") for part in p.relative_to(path).parts)]
+            found += sorted(_documents_below(path))
         elif path.exists():
             found.append(path)
         else:
-            raise UsageError(f"there is no file or folder '{path}'")
+            raise UsageError(f"there is no file or folder '{path}'", neighbour(path))
     return list(dict.fromkeys(found))
+
+
+def _documents_below(folder: Path) -> Iterator[Path]:
+    for place, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]  # a `.venv` has thousands
+        wanted = [name for name in names if name.endswith(SUFFIXES) and name not in MARKERS and name[0] != "."]
+        paths = [Path(place, name) for name in wanted]
+        yield from (path for path in paths if path.is_file())
 
 
 # -- pipelines ---------------------------------------------------------------------------------------------------------
 
 
 def _pipeline(
-    document: Document, given: Mapping[str, Any], env: Mapping[str, str], resources: Collection[str]
+    project: Project, document: Document, given: Mapping[str, Any], env: Mapping[str, str], resources: Collection[str]
 ) -> tuple[Document, PipelineSpec | None, dict[str, Any], list[Problem]]:
     declared = _declared_parameters(document)
     values, _ = parameter_values(declared, given)
@@ -229,7 +238,7 @@ def _pipeline(
     assert spec is None or isinstance(spec, PipelineSpec)
     if spec is not None:
         problems += references(spec, filled, resources)
-        problems += _settings_problems(filled, spec)
+        problems += _settings_problems(project, filled, spec)
     return filled, spec, values, problems
 
 
@@ -246,13 +255,18 @@ def _declared_parameters(document: Document) -> dict[str, Parameter]:
     return found
 
 
-def _refuse_parameters(spec: PipelineSpec, given: Mapping[str, Any]) -> None:
+def _refuse_parameters(spec: PipelineSpec, document: Document, given: Mapping[str, Any]) -> None:
     _, wrong = parameter_values(spec.parameters, given)
-    for name, (_code, message, help) in wrong.items():
-        raise UsageError(message, help or f"give it with `-p {name}=VALUE`, or a default in the pipeline")
+    if not wrong:
+        return
+    helps = []
+    for name, (_, _, help) in wrong.items():
+        declared = document.position(("parameters", name), key=True)
+        helps.append(help or f"give '{name}' a value that fits its declaration at {declared}")
+    raise UsageError("; ".join(message for _, message, _ in wrong.values()), "; ".join(dict.fromkeys(helps)))
 
 
-def _settings_problems(document: Document, spec: PipelineSpec) -> list[Problem]:
+def _settings_problems(project: Project, document: Document, spec: PipelineSpec) -> list[Problem]:
     problems: list[Problem] = []
     places = [("settings",), *(("steps", name, "settings") for name, step in spec.steps.items() if step.settings)]
     for place in places:
@@ -264,7 +278,7 @@ def _settings_problems(document: Document, spec: PipelineSpec) -> list[Problem]:
                 problems += bind(document, ImageSettings, path)[1]
                 continue
             try:
-                problems += bind(document, registry.flavor(key).StepSettings, path)[1]
+                problems += bind(document, registry.flavor(key, project.root).StepSettings, path)[1]
             except UnknownPlugin as error:
                 known = ["image", *registry.names()]
                 guess = nearest(key, known)
@@ -292,7 +306,8 @@ def _check(
     project: Project, document: Document, around: Sequence[Document], env: Mapping[str, str], *, imports: bool
 ) -> list[Problem]:
     if document.kind == "pipeline":
-        filled, spec, _, problems = _pipeline(document, {}, env, _resource_names(around))
+        filled, spec, _, problems = _pipeline(project, document, {}, env, _resource_names(around))
+        problems += _unknown_stack(filled, around)
         if imports and spec is not None and not problems:
             from runner.validate.entrypoints import entrypoints  # it imports the user's code: only when asked for
 
@@ -312,7 +327,7 @@ def _check(
         components.artifact_store(filled)
     elif document.kind == "orchestrator":
         components.bind_orchestrator(filled, ())
-    elif document.kind == "artifact_store":
+    else:
         components.bind_artifact_store(filled, ())
     return problems
 
@@ -349,7 +364,7 @@ class _Components:
             self.problems += bind(document, component_model("orchestrator", Spec, in_place=bool(path)), path)[1][:1]
             return None, {}
         try:
-            flavor = registry.flavor(node.value)
+            flavor = registry.flavor(node.value, self.project.root)
         except UnknownPlugin as error:
             self.problems.append(
                 Problem(document.position((*path, "flavor")), "unknown-flavor", error.message, error.help)
@@ -468,11 +483,35 @@ def _resources(documents: Sequence[Document]) -> dict[str, Resources]:
     return found
 
 
-def _no_such_stack(name: str, documents: Sequence[Document], count: int) -> UsageError:
-    if count:
-        return UsageError(f"there are {count} stacks '{name}'", "give each a name of its own")
-    names = [document.name for document in documents if document.kind == "stack" and document.name] + ["default"]
+def _unknown_stack(document: Document, around: Sequence[Document]) -> list[Problem]:
+    """The stack that a pipeline names, when no document declares it."""
+    named = document.node.child("stack")
+    names = _stack_names(around)
+    if named is None or not isinstance(named.value, str) or named.value in names:
+        return []
+    message = f"there is no stack '{named.value}'"
+    return [Problem(document.position(("stack",)), "unknown-stack", message, _known_stacks(named.value, names))]
+
+
+def _no_such_stack(
+    name: str, chosen_by: str, is_file: bool, documents: Sequence[Document], found: Sequence[Document]
+) -> UsageError:
+    if is_file and found:
+        declared = ", ".join(document.name or "?" for document in found)
+        return UsageError(f"'{name}' declares several stacks: {declared}", "choose one by its name")
+    if is_file:
+        return UsageError(f"'{name}' declares no stack", "a stack document starts with `kind: stack`")
+    if found:
+        places = " and ".join(str(document.position(("name",))) for document in found)
+        return UsageError(f"there are {len(found)} stacks '{name}': at {places}", "give each a name of its own")
+    names = _stack_names(documents)
+    return UsageError(f"there is no stack '{name}', which {chosen_by} names", _known_stacks(name, names))
+
+
+def _stack_names(documents: Sequence[Document]) -> list[str]:
+    return [document.name for document in documents if document.kind == "stack" and document.name] + ["default"]
+
+
+def _known_stacks(name: str, names: Sequence[str]) -> str:
     guess = nearest(name, names)
-    return UsageError(
-        f"there is no stack '{name}'", (f"did you mean '{guess}'? " if guess else "") + f"known: {', '.join(names)}"
-    )
+    return (f"did you mean '{guess}'? " if guess else "") + f"known: {', '.join(names)}"

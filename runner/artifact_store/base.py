@@ -46,6 +46,10 @@ class ArtifactStore(ABC):
     @abstractmethod
     def get(self, key: str) -> bytes: ...
 
+    def copy(self, source: str, target: str) -> None:
+        """Let `target` be what `source` is now, whatever it was before."""
+        self.put(target, self.get(source))
+
     @abstractmethod
     def fetch(self, key: str) -> Path:
         """A local file with the object's content, for reading or mapping only: nobody may change it."""
@@ -79,6 +83,6 @@ class ArtifactStore(ABC):
     def sweep(self) -> None:  # noqa: B027  (a store may have nothing to sweep)
         """Remove what killed processes left in `scratch` long ago. Called as a run starts; never raises."""
 
-    def log_file(self, key: str) -> Path | None:
+    def log_file(self, key: str) -> str | None:
         """A local file that can be appended to and is this object at once; None where there is no such thing."""
         return None

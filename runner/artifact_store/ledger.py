@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,7 +21,7 @@ from runner.artifact_store.objects import is_there
 from runner.artifact_store.refusals import refused
 from runner.errors import StateError
 from runner.plan.deployment import Deployment, StepJob, deployment_from, deployment_to_json
-from runner.records import StepResult, result_from, result_to_json
+from runner.records import Artifact, StepResult, result_from, result_to_json
 
 VERSION = 1
 """Of the records' layout. Records of another version are not read."""
@@ -72,11 +72,11 @@ class Ledger:
         return self._read(f"{_attempt(run_id, step, attempt)}/started.json", dict)
 
     def write_result(self, result: StepResult) -> None:
-        self._write(f"{_attempt(result.run_id, result.step, result.attempt)}/result.json", result_to_json(result))
+        self._write(_result_key(result.run_id, result.step, result.attempt), result_to_json(result))
 
     def result(self, run_id: str, step: str, attempt: int) -> StepResult | None:
         """What an attempt left, or None when it left nothing. StateError when that cannot be understood."""
-        return self._read(f"{_attempt(run_id, step, attempt)}/result.json", result_from)
+        return self._read(_result_key(run_id, step, attempt), result_from)
 
     def attempts(self, run_id: str, step: str) -> list[int]:
         """Numbers of the attempts that left anything, in order."""
@@ -85,21 +85,27 @@ class Ledger:
 
     def write_cache(self, key: str, result: StepResult) -> None:
         """Let this finished step answer for others of the same cache key."""
-        self._write(f"cache/{key}.json", {"created": result.ended, "result": result_to_json(result)})
+        try:
+            self.store.copy(_result_key(result.run_id, result.step, result.attempt), f"cache/{key}.json")
+        except ObjectMissing:
+            self._write(f"cache/{key}.json", result_to_json(result))
 
     def cached(self, key: str, expires_after: float | None, now: float | None = None) -> StepResult | None:
         """The finished step of this cache key: None when there is none, it is older than `expires_after` seconds, or
         one of its artifacts is gone."""
         try:
-            entry = self._read(f"cache/{key}.json", lambda data: (float(data["created"]), result_from(data["result"])))
+            result = self._read(f"cache/{key}.json", result_from)
         except Unreadable:
             return None  # an entry that cannot be understood is as good as none: it will be written anew
-        if entry is None:
+        if result is None:
             return None
-        created, result = entry
-        if expires_after is not None and (time.time() if now is None else now) >= created + expires_after:
+        if expires_after is not None and (time.time() if now is None else now) >= result.ended + expires_after:
             return None
-        return result if all(is_there(artifact, self.store) for artifact in result.outputs.values()) else None
+        return result if self.has_all(result.outputs.values()) else None
+
+    def has_all(self, artifacts: Iterable[Artifact]) -> bool:
+        """Whether these artifacts are in the store, with their sizes; their content is not looked at."""
+        return all(is_there(artifact, self.store) for artifact in artifacts)
 
     def request_cancel(self, run_id: str) -> None:
         """Ask whoever watches this run to stop it."""
@@ -111,7 +117,7 @@ class Ledger:
     def clear_cancel(self, run_id: str) -> None:
         self.store.delete(f"runs/{run_id}/cancel")
 
-    def log_path(self, run_id: str, step: str, attempt: int) -> Path | None:
+    def log_path(self, run_id: str, step: str, attempt: int) -> str | None:
         """A local file that the attempt appends to; None when the store has no such thing (then `put_log`)."""
         return self.store.log_file(f"{_attempt(run_id, step, attempt)}/log.txt")
 
@@ -135,7 +141,7 @@ class Ledger:
             with open(path, "ab") as file:
                 file.write(text.encode("utf-8", "replace"))
         except OSError as error:
-            raise refused(error, f"cannot append to the log '{path}'", path.parent) from error
+            raise refused(error, f"cannot append to the log '{path}'", Path(path).parent) from error
 
     def run_ids(self) -> list[str]:
         return list(self.store.names("runs/"))
@@ -160,6 +166,10 @@ class Ledger:
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             help = "it was damaged or written by another version of runner; delete it, or run again"
             raise Unreadable(f"cannot understand '{key}' in the artifact store: {error}", help) from error
+
+
+def _result_key(run_id: str, step: str, attempt: int) -> str:
+    return f"runs/{run_id}/steps/{step}/{attempt}/result.json"
 
 
 def _attempt(run_id: str, step: str, attempt: int) -> str:

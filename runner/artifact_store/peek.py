@@ -55,4 +55,5 @@ def _listing(artifact: Artifact, store: ArtifactStore) -> str:
     entries = folder_entries(artifact, store)
     lines = [f"{file['size']:>12}  {file['path']}" for file in entries["files"]]
     lines += [f"{'':>12}  {folder}/" for folder in entries["folders"]]
-    return "\n".join([f"folder {artifact.meta.get('name', '')}, {len(entries['files'])} files", *lines])
+    count = len(entries["files"])
+    return "\n".join([f"folder {artifact.meta.get('name', '')}, {count} file{'' if count == 1 else 's'}", *lines])

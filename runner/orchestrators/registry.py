@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 from runner import plugins
-from runner.errors import EngineError
-from runner.orchestrators.base import BaseOrchestrator
+
+if TYPE_CHECKING:
+    from runner.orchestrators.base import BaseOrchestrator
 
 GROUP = "runner.flavors"
+BASE = "runner.orchestrators.base:BaseOrchestrator"
 BUILTINS = {
     "local": "runner.orchestrators.flavors.local.orchestrator:LocalOrchestrator",
 }
@@ -17,9 +22,10 @@ def names() -> list[str]:
     return plugins.names(BUILTINS, GROUP)
 
 
-def flavor(name: str) -> type[BaseOrchestrator]:
-    """The class of a flavor. Raises plugins.UnknownPlugin, or EngineError when it is no BaseOrchestrator."""
-    found = plugins.load(name, BUILTINS, GROUP, "orchestrator flavor")
-    if not (isinstance(found, type) and issubclass(found, BaseOrchestrator)):
-        raise EngineError(f"orchestrator flavor '{name}' is no subclass of BaseOrchestrator")
+def flavor(name: str, root: Path | None = None) -> type[BaseOrchestrator]:
+    """The class of a flavor; an import path may start at `root`. Raises plugins.UnknownPlugin when there is none."""
+    found = plugins.load(name, BUILTINS, GROUP, "orchestrator flavor", root)
+    if not (isinstance(found, type) and issubclass(found, plugins.resolve(BASE, "class"))):
+        help = "derive it from `runner.orchestrators.base.BaseOrchestrator`"
+        raise plugins.UnknownPlugin(f"orchestrator flavor '{name}' is no subclass of BaseOrchestrator", help)
     return found

@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from runner.records import Artifact, artifacts_from, artifacts_to_json
-
-OUTPUT = "output"
-"""The name of a step's one output when it declares none."""
+from runner.spec import OUTPUT
 
 
 class DeployedStep(NamedTuple):

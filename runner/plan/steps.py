@@ -6,8 +6,9 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from runner.plan.deployment import OUTPUT, DeployedStep
+from runner.plan.deployment import DeployedStep
 from runner.plan.fingerprint import part
+from runner.spec import OUTPUT
 from runner.spec.pipeline import CachePolicy, Defaults, PipelineSpec, Retry, StepSpec
 from runner.spec.resources import Resources
 

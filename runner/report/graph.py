@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import zip_longest
 from typing import Any
 
-from runner.plan.deployment import OUTPUT
 from runner.plan.plan import CACHED, REUSED, RUN, UNKNOWN, Plan, PlannedStep, plan_to_json
+from runner.spec import OUTPUT
 from runner.spec.common import format_duration, format_memory
 
 WIDTH = 100

@@ -200,7 +200,9 @@ def runs_table(runs: Sequence[Run], *, zone: tzinfo | None = None) -> str:
     if not runs:
         return "no runs yet: start one with `runner run PIPELINE`"
     head = ("run", "pipeline", "stack", "status", "started", "time")
-    return table(head, [_run_row(run, zone) for run in runs])
+    rows = table(head, [_run_row(run, zone) for run in runs])
+    interrupted = next((run.run_id for run in runs if run.status == "interrupted"), None)
+    return rows if interrupted is None else f"{rows}\n\ngo on with: runner runs resume {interrupted}"
 
 
 def _run_row(run: Run, zone: tzinfo | None) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """A pipeline as declared: its parameters, its steps, and what holds for all of them."""
 
-from __future__ import annotations
+# No `from __future__ import annotations` here: pydantic would evaluate every annotation from its text, at every start.
 
 from typing import Annotated, Any, Literal
 
@@ -45,11 +45,11 @@ class Parameter(Spec):
     maxLength: Count | None = Field(None, description="The greatest number of characters.")
     pattern: str | None = Field(None, description="A regular expression that the value matches.")
     format: str | None = Field(None, description="A named format, as in date-time; for editors and people.")
-    items: Parameter | None = Field(None, description="The schema of every element.")
+    items: "Parameter | None" = Field(None, description="The schema of every element.")
     minItems: Count | None = Field(None, description="The least number of elements.")
     maxItems: Count | None = Field(None, description="The greatest number of elements.")
     uniqueItems: bool | None = Field(None, description="No element twice.")
-    properties: dict[str, Parameter] | None = Field(None, description="The schema of each key.")
+    properties: "dict[str, Parameter] | None" = Field(None, description="The schema of each key.")
     required: Strings | None = Field(None, description="The keys that must be there.")
     additionalProperties: bool | None = Field(None, description="Whether other keys are allowed.")
 
@@ -142,7 +142,9 @@ class PipelineSpec(Spec):
     parameters: dict[Identifier, Parameter] = Field({}, description="What can be set for a run, each a JSON Schema.")
     environment: Environment = Field({}, description="Environment variables for every step.")
     settings: dict[str, Any] = Field({}, description="Settings per flavor, and `image`, for every step.")
-    defaults: Defaults = Field(Defaults(), description="What holds for every step that does not say otherwise.")
+    defaults: Defaults = Field(
+        default_factory=Defaults, description="What holds for every step that does not say otherwise."
+    )
     on_failure: Literal["fail_fast", "continue"] = Field(
         "fail_fast", description="fail_fast stops at the first failure; continue runs all that does not depend on it."
     )

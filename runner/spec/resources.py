@@ -1,6 +1,6 @@
 """What a step needs of the machine it runs on."""
 
-from __future__ import annotations
+# No `from __future__ import annotations` here: pydantic would evaluate every annotation from its text, at every start.
 
 from typing import Annotated, Literal
 

@@ -1,6 +1,6 @@
 """A stack as declared: an orchestrator, and the stores and services beside it."""
 
-from __future__ import annotations
+# No `from __future__ import annotations` here: pydantic would evaluate every annotation from its text, at every start.
 
 from typing import Annotated, Any, Literal
 

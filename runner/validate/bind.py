@@ -179,6 +179,8 @@ def _without(value: Any, mistakes: list[_Mistake], model: type[Spec]) -> Spec | 
             value["name"] = "nameless"
         elif mistake.unknown or _stands_apart(mistake):
             _drop(value, mistake.path)
+        elif section := _section(mistake.path):
+            _drop(value, section)
         else:
             return None
     try:
@@ -201,6 +203,13 @@ def _stands_apart(mistake: _Mistake) -> bool:
     if path and path[0] == "steps":
         return len(path) > 2 and path[2] in _APART
     return bool(path) and path[0] in _APART_AT_TOP
+
+
+def _section(path: tuple[str | int, ...]) -> tuple[str | int, ...]:
+    """The part that holds a missing or misspelt key, where all of it can be left out: a step's `retry`, a parameter."""
+    if len(path) > 3 and path[0] == "steps" and path[2] in _APART:
+        return path[:3]
+    return path[:2] if len(path) > 2 and path[0] in _APART_AT_TOP else ()
 
 
 def _drop(value: Any, path: tuple[str | int, ...]) -> None:

@@ -52,7 +52,7 @@ def check(value: Any, name: str, parameter: Parameter) -> Said | None:
     """What is wrong with a value for this parameter, if anything."""
     if parameter.type is not None and not _is(value, parameter.type):
         article = "an" if parameter.type[0] in "aio" else "a"
-        return "wrong-type", f"the parameter '{name}' is {_shown(value)}, not {article} {parameter.type}", None
+        return "wrong-type", f"the parameter '{name}' is {_as_typed(value)}, not {article} {parameter.type}", None
     said = _choice(value, name, parameter) or _number(value, name, parameter) or _text(value, name, parameter)
     return said or _collection(value, name, parameter)
 
@@ -85,10 +85,16 @@ def _read(value: Any, name: str, parameter: Parameter) -> tuple[Any, Said | None
                 f"{_shown(text)} is not JSON: {error}",
                 f"write for example -p {name}='{example}'",
             )
+    if not text and parameter.type not in (None, "null"):
+        return text, None  # nothing was written: a message says so, and not 'null'
+    return _resolved(text), None
+
+
+def _resolved(text: str) -> Any:
     try:
-        return resolve(text), None
+        return resolve(text)
     except ValueError:
-        return text, None
+        return text
 
 
 def _is(value: Any, type: str) -> bool:
@@ -211,3 +217,9 @@ def _out_of_range(value: Any, name: str, limit: str) -> Said:
 def _shown(value: Any) -> str:
     text = value if isinstance(value, str) else json.dumps(value, default=str)
     return f"'{text}'" if len(text) <= 60 else f"'{text[:57]}…'"
+
+
+def _as_typed(value: Any) -> str:
+    """The value; of a text that could be taken for something else, that it is one."""
+    is_text = isinstance(value, str) and value != "" and not isinstance(_resolved(value), str)
+    return f"the text {_shown(value)}" if is_text else _shown(value)

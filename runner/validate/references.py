@@ -8,7 +8,7 @@ from typing import Any
 
 from runner.document.node import UNKNOWN, Document
 from runner.errors import Problem, nearest
-from runner.plan.deployment import OUTPUT
+from runner.spec import OUTPUT
 from runner.spec.common import format_duration
 from runner.spec.pipeline import Parameter, PipelineSpec, Retry, StepSpec
 from runner.validate.cycles import cycles

@@ -18,11 +18,15 @@ EX_FAILED, EX_USAGE, EX_IOERR = 1, 64, 74
 
 
 def main(arguments: list[str]) -> int:
-    """Exit code 0 when the step succeeded, 1 when it failed, 74 when the artifact store could not be written."""
+    """Exit code 0 when the step succeeded, 1 when it failed, 64 for what is no job, 74 when the store failed."""
     if len(arguments) != 1:
         print("usage: python -m runner.worker JOB (a file, or JSON in base64)", file=sys.stderr)
         return EX_USAGE
-    job = _read(arguments[0])
+    try:
+        job = _read(arguments[0])
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        print(f"error: '{arguments[0][:60]}' is no job: {type(error).__name__}: {error}", file=sys.stderr)
+        return EX_USAGE
     if job.project and os.path.isdir(job.project):
         os.chdir(job.project)
     sys.path[:1] = [os.getcwd()]
@@ -32,7 +36,7 @@ def main(arguments: list[str]) -> int:
         print(f"error: {error.message}", file=sys.stderr)
         return EX_IOERR
     if result.error is not None:
-        print(result.error.traceback or result.error.message, file=sys.stderr)
+        print((result.error.traceback or result.error.message).rstrip("\n"), file=sys.stderr)
     return 0 if result.status == SUCCEEDED else EX_FAILED
 
 

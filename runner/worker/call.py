@@ -13,8 +13,9 @@ from typing import Any
 from runner.artifact_store.base import ArtifactStore, ObjectMissing, StoreError
 from runner.artifact_store.ledger import Ledger
 from runner.artifact_store.materializers import ArtifactError, CannotSave, load, save
-from runner.plan.deployment import OUTPUT, StepJob
+from runner.plan.deployment import StepJob
 from runner.records import FAILED, SUCCEEDED, Artifact, Failure, StepResult
+from runner.spec import OUTPUT
 from runner.worker.context import StepContext, enter, leave
 from runner.worker.failure import failure_of
 from runner.worker.secrets import Resolver, SecretMissing
@@ -44,13 +45,13 @@ def execute(job: StepJob, ledger: Ledger, resolver: Resolver) -> StepResult:
     try:
         outputs = _outputs_of(job, ledger, context, resolver)
         result = _result(job, SUCCEEDED, started, context, outputs=outputs)
-        if job.cache_key:
-            ledger.write_cache(job.cache_key, result)
     except BaseException as error:
         result = _result(job, FAILED, started, context, error=_explain(error, job, resolver))
     finally:
         leave(context)
     ledger.write_result(result)
+    if job.cache_key and result.status == SUCCEEDED:
+        ledger.write_cache(job.cache_key, result)
     return result
 
 

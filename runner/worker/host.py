@@ -69,6 +69,7 @@ class Host:
         self.poller.register(control, select.POLLIN)
         self.poller.register(self.taken if self.ready else self.jobs, select.POLLIN)
         self.pids: dict[int, int] = {}
+        self.early: dict[tuple[str, int], tuple[str, float]] = {}
 
     def serve(self) -> None:
         """Until the other side hangs up."""
@@ -131,6 +132,8 @@ class Host:
             child.step, child.attempt, child.memory = step, int(attempt), int(memory)
             child.mark = f"{run_id}/{step}/{attempt}"
             self.idle.discard(int(pid))
+            if stop := self.early.pop((child.step, child.attempt), None):
+                self._stop(child.step, child.attempt, *stop)
 
     def _catch_up(self) -> None:
         if select.select([self.taken], [], [], 0)[0]:
@@ -148,10 +151,13 @@ class Host:
     def _stop(self, step: str, attempt: int, reason: str, grace: float) -> None:
         self._catch_up()
         for pid, child in self.children.items():
-            if (child.step, child.attempt) == (step, attempt) and not child.reason:
-                self._doom(pid, child, reason, grace)
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(pid, signal.SIGTERM)
+            if (child.step, child.attempt) == (step, attempt):
+                if not child.reason:
+                    self._doom(pid, child, reason, grace)
+                    with contextlib.suppress(ProcessLookupError):
+                        os.killpg(pid, signal.SIGTERM)
+                return
+        self.early[step, attempt] = (reason, grace)  # nobody has taken it yet: who does is stopped at once
 
     def _doom(self, pid: int, child: Child, reason: str, grace: float) -> None:
         child.reason = reason
@@ -184,6 +190,9 @@ class Host:
         if child.step and not child.answered:
             told = {"gone": [child.step, child.attempt], "code": code, "reason": child.reason, "message": child.message}
             os.write(self.control, json.dumps(told).encode() + b"\n")
+        if code and not child.step:
+            # It may have had a job in its hands that nobody else knows of: with us gone, all that we had is told lost.
+            sys.exit("a process that waited for a job was killed")
 
 
 def main() -> None:

@@ -163,7 +163,7 @@ def test_logs(ledger: Ledger) -> None:
 
 
 def test_a_log_path_can_be_appended_to(ledger: Ledger, store: LocalArtifactStore) -> None:
-    path = ledger.log_path("r1", "fit", 1)
+    path = Path(ledger.log_path("r1", "fit", 1) or "")
     assert path is not None
     path.write_bytes(b"caf\xe9\n")
     assert ledger.log("r1", "fit", 1) == "caf\ufffd\n"

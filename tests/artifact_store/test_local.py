@@ -75,7 +75,7 @@ def test_below_an_object_there_is_none(store: LocalArtifactStore) -> None:
 @pytest.fixture
 def torn(store: LocalArtifactStore) -> LocalArtifactStore:
     """A store in which a process died between creating `a/b` and filling it."""
-    store.log_file("a/b").touch()
+    Path(store.log_file("a/b")).touch()
     return store
 
 
@@ -174,7 +174,7 @@ def test_wrong_keys_are_refused(store: LocalArtifactStore, key: str) -> None:
 
 
 def test_a_log_grows_in_place(store: LocalArtifactStore) -> None:
-    path = store.log_file("runs/r1/log.txt")
+    path = Path(store.log_file("runs/r1/log.txt"))
     with path.open("ab", buffering=0) as log:
         log.write(b"one\n")
         assert store.get("runs/r1/log.txt") == b"one\n"
@@ -226,7 +226,7 @@ for number in range(200):
 @pytest.mark.parametrize("size", [10, SMALL + 1])
 def test_of_two_processes_one_wins(store: LocalArtifactStore, size: int) -> None:
     for number in range(0, 200, 2):
-        store.log_file(f"a/{number}").touch()  # every other one is a leftover
+        Path(store.log_file(f"a/{number}")).touch()  # every other one is a leftover
     words = [sys.executable, "-c", RACE, str(root(store))]
     racers = {
         name: subprocess.Popen([*words, name, str(size)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -388,7 +388,7 @@ def test_every_method_tells_what_the_system_refused(store: LocalArtifactStore, t
 
 
 def test_a_claim_that_was_lost_is_made_again(store: LocalArtifactStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = store.log_file("a/b")
+    path = Path(store.log_file("a/b"))
 
     def lock(descriptor: int, _: int) -> None:
         monkeypatch.undo()
@@ -400,7 +400,7 @@ def test_a_claim_that_was_lost_is_made_again(store: LocalArtifactStore, monkeypa
 
 
 def test_a_new_file_that_another_one_filled(store: LocalArtifactStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = store.log_file("a/b")
+    path = Path(store.log_file("a/b"))
 
     def lock(descriptor: int, _: int) -> None:
         path.write_bytes(b"longer than ours")

@@ -65,37 +65,48 @@ def install_command(requirements: Sequence[str]) -> list[str]:
 def ensure(folder: Path, requirements: Sequence[str]) -> Path:
     """The interpreter of an environment with these requirements, made now unless it is there.
 
-    Environments are named by the digest of what they are made from, made under a lock in a folder of another name, and
-    renamed when they are whole. Raises EngineError with the installer's last lines.
+    Environments are named by the digest of what they are made from, made under a lock, and marked when they are whole.
+    Raises EngineError with the installer's last lines.
     """
     wanted = [*requirements, *(name for name in _ALWAYS if name not in requirements)]
     made_from = json.dumps([sys.version, sys.executable, sorted(wanted)])
     target = folder / hashlib.sha256(made_from.encode()).hexdigest()[:20]
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / f"{target.name}.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (target / "whole").exists():
-            shutil.rmtree(target, ignore_errors=True)
-            _make(target, wanted)
-            (target / "whole").write_text(made_from)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with open(folder / f"{target.name}.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not (target / "whole").exists():
+                shutil.rmtree(target, ignore_errors=True)
+                _make(target, wanted, lock.fileno())
+                (target / "whole").write_text(made_from)
+    except OSError as error:
+        raise EngineError(
+            f"the environment '{target}' could not be made: {error.strerror}", "look at the folder and its disk"
+        ) from error
     return target / "bin" / "python"
 
 
-def _make(target: Path, requirements: Sequence[str]) -> None:
+def _make(target: Path, requirements: Sequence[str], lock: int) -> None:
     python = target / "bin" / "python"
     if uv := shutil.which("uv") or _beside("uv"):
-        _run([uv, "venv", "--quiet", "--python", sys.executable, str(target)])
-        _run([uv, "pip", "install", "--quiet", "--python", str(python), *requirements])
+        _run([uv, "venv", "--quiet", "--python", sys.executable, str(target)], lock)
+        _run([uv, "pip", "install", "--quiet", "--python", str(python), *requirements], lock)
     else:
-        _run([sys.executable, "-m", "venv", str(target)])
-        _run([str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *requirements])
+        _run([sys.executable, "-m", "venv", str(target)], lock)
+        _run([str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *requirements], lock)
     packages = next((target / "lib").glob("python*/site-packages"))
     os.symlink(_PACKAGE, packages / "runner")  # the worker of this very version, without its dependencies
 
 
-def _run(command: list[str]) -> None:
+def _run(command: list[str], lock: int) -> None:
     done = subprocess.run(
-        command, check=False, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        pass_fds=(lock,),  # it keeps the lock when we are killed: nobody makes the environment anew beside it
     )
     if done.returncode:
         lines = "\n".join(done.stdout.strip().splitlines()[-6:])

@@ -265,9 +265,7 @@ class LocalLauncher(Launcher):
 
     def _log_file(self, job: StepJob) -> str:
         path = self.ledger.log_path(job.run_id, job.step, job.attempt)
-        if path is None:
-            path = self.folder / f"{job.step}.{job.attempt}.txt"
-        return str(path)
+        return path if path is not None else str(self.folder / f"{job.step}.{job.attempt}.txt")
 
 
 def walk_mark(folder: Path, run_id: str) -> str:
