@@ -22,6 +22,7 @@ REASONS = {
     "lost": "the process that carried it is gone",
     "cannot-load": "an input could not be read",
     "cannot-save": "an output could not be written",
+    "environment": "its environment could not be made",
     "entrypoint": "the entrypoint could not be imported",
     "outputs": "it returned something else than its declared outputs",
     "store": "the artifact store could not be read or written",

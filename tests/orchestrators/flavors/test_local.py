@@ -15,6 +15,7 @@ from runner.artifact_store.ledger import Ledger
 from runner.artifact_store.materializers import load
 from runner.artifact_store.stores import open_store
 from runner.engine.stack import OpenStack
+from runner.orchestrators.flavors.local.environments import Environments
 from runner.orchestrators.flavors.local.orchestrator import LocalOrchestrator
 from runner.orchestrators.flavors.local.settings import LocalSettings
 from runner.plan.deployment import DeployedStep, Deployment
@@ -85,7 +86,7 @@ class Bench:
 
     def happened(self, *steps: DeployedStep, **settings: Any) -> Iterator[Event | LogLines]:
         by_name = {each.name: each for each in steps}
-        deployment = Deployment("r1", "p", "default", "local", by_name, self.store, str(self.folder))
+        deployment = Deployment("r1", "p", "default", "local", by_name, self.store, str(self.folder), {}, "continue")
         self.stack.ledger.write_deployment(deployment)
         yield from LocalOrchestrator(LocalSettings(**settings)).prepare_or_run_pipeline(deployment, self.stack)
 
@@ -263,6 +264,21 @@ def test_a_step_in_an_environment_of_its_own(bench: Bench) -> None:
     assert interpreter != sys.executable and str(bench.folder) in interpreter
     assert folder == str(bench.folder)
     assert bench.value(bench.run(step("a", "where", **own)), "a")[0] == interpreter
+
+
+def test_an_environment_that_cannot_be_made_fails_its_steps_and_no_others(bench: Bench) -> None:
+    wrong = {"settings": {"environment": "venv"}, "image": {"requirements": ["./there-is-no-such-folder"]}}
+    steps = [step("b", "where", **wrong), step("c", "value", parameters={"x": 1})]
+    happened = list(bench.happened(*steps, max_parallel=2))
+    run = fold(item for item in happened if isinstance(item, Event))
+    assert (bench.reason(run, "b"), run.steps["c"].status) == ("environment", "succeeded")
+    assert "no-such-folder" in next(item.text for item in happened if isinstance(item, LogLines))
+
+
+def test_a_step_that_waits_for_its_environment_can_be_stopped(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Environments, "make", lambda self, name: time.sleep(30))
+    own = {"settings": {"environment": "venv"}, "image": {"requirements": ["six"]}}
+    assert bench.reason(bench.run(step("a", "where", timeout=0.3, **own))) == "timeout"
 
 
 def test_a_broken_walk_leaves_no_process(bench: Bench, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import fcntl
 import hashlib
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -16,8 +17,10 @@ from typing import Any
 
 import runner
 from runner.errors import EngineError
+from runner.plan.deployment import DeployedStep
 
 _PACKAGE = Path(runner.__file__).parent
+WHOLE = "whole"  # the file that is written last
 _ALWAYS = ("cloudpickle",)  # the worker itself needs the standard library only; values of other types travel by it
 
 
@@ -62,55 +65,72 @@ def install_command(requirements: Sequence[str]) -> list[str]:
     return [*(pip if pip[0] else [sys.executable, "-m", "pip", "install"]), *requirements]
 
 
-def ensure(folder: Path, requirements: Sequence[str]) -> Path:
-    """The interpreter of an environment with these requirements, made now unless it is there.
+class Environments:
+    """The environments of a run's steps: made when a step first needs one, and kept for later runs.
 
-    Environments are named by the digest of what they are made from, made under a lock, and marked when they are whole.
-    Raises EngineError with the installer's last lines.
+    An environment is named by the digest of what it is made from. It is made under a lock, by one process at a time,
+    and counts as made when its last file is there.
     """
-    wanted = [*requirements, *(name for name in _ALWAYS if name not in requirements)]
-    made_from = json.dumps([sys.version, sys.executable, sorted(wanted)])
-    target = folder / hashlib.sha256(made_from.encode()).hexdigest()[:20]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with open(folder / f"{target.name}.lock", "w") as lock:
+
+    def __init__(self, folder: Path, project: str) -> None:
+        self.folder = folder
+        self.project = project
+        self.requirements: dict[str, list[str]] = {}
+        self.installer: subprocess.Popen[str] | None = None
+
+    def of(self, step: DeployedStep) -> str:
+        """The name of the environment that a step runs in; empty for the interpreter that runs this."""
+        if step.settings.get("environment", "current") == "current":
+            return ""
+        declared = requirements_of(step.image, self.project)
+        wanted = [*declared, *(name for name in _ALWAYS if name not in declared)]
+        name = hashlib.sha256(json.dumps([sys.version, sys.executable, sorted(wanted)]).encode()).hexdigest()[:20]
+        self.requirements[name] = wanted
+        return name
+
+    def is_made(self, name: str) -> bool:
+        return not name or (self.folder / name / WHOLE).exists()
+
+    def python(self, name: str) -> str:
+        """The interpreter of an environment that is made."""
+        return str(self.folder / name / "bin" / "python") if name else sys.executable
+
+    def make(self, name: str) -> None:
+        """Make an environment, unless another process has. Raises EngineError with the installer's last lines."""
+        target = self.folder / name
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with open(self.folder / f"{name}.lock", "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            if not (target / "whole").exists():
-                shutil.rmtree(target, ignore_errors=True)
-                _make(target, wanted, lock.fileno())
-                (target / "whole").write_text(made_from)
-    except OSError as error:
-        raise EngineError(
-            f"the environment '{target}' could not be made: {error.strerror}", "look at the folder and its disk"
-        ) from error
-    return target / "bin" / "python"
+            if self.is_made(name):
+                return
+            shutil.rmtree(target, ignore_errors=True)
+            self._make(target, self.requirements[name])
+            (target / WHOLE).write_text("\n".join(self.requirements[name]))
 
+    def stop(self) -> None:
+        """Break off what is being made."""
+        if self.installer is not None:
+            self.installer.kill()
 
-def _make(target: Path, requirements: Sequence[str], lock: int) -> None:
-    python = target / "bin" / "python"
-    if uv := shutil.which("uv") or _beside("uv"):
-        _run([uv, "venv", "--quiet", "--python", sys.executable, str(target)], lock)
-        _run([uv, "pip", "install", "--quiet", "--python", str(python), *requirements], lock)
-    else:
-        _run([sys.executable, "-m", "venv", str(target)], lock)
-        _run([str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *requirements], lock)
-    packages = next((target / "lib").glob("python*/site-packages"))
-    os.symlink(_PACKAGE, packages / "runner")  # the worker of this very version, without its dependencies
+    def _make(self, target: Path, requirements: Sequence[str]) -> None:
+        python = str(target / "bin" / "python")
+        if uv := shutil.which("uv") or _beside("uv"):
+            self._run([uv, "venv", "--quiet", "--python", sys.executable, str(target)])
+            self._run([uv, "pip", "install", "--quiet", "--python", python, *requirements])
+        else:
+            self._run([sys.executable, "-m", "venv", str(target)])
+            pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+            self._run([*pip, *requirements])
+        packages = next((target / "lib").glob("python*/site-packages"))
+        os.symlink(_PACKAGE, packages / "runner")  # the worker of this very version, without its dependencies
 
-
-def _run(command: list[str], lock: int) -> None:
-    done = subprocess.run(
-        command,
-        check=False,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        pass_fds=(lock,),  # it keeps the lock when we are killed: nobody makes the environment anew beside it
-    )
-    if done.returncode:
-        lines = "\n".join(done.stdout.strip().splitlines()[-6:])
-        raise EngineError(f"the environment could not be made: {lines}", f"the command was: {' '.join(command)}")
+    def _run(self, command: list[str]) -> None:
+        output = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        with subprocess.Popen(command, text=True, **output) as self.installer:  # type: ignore[call-overload]
+            told, _ = self.installer.communicate()
+        if self.installer.returncode:
+            lines = "\n".join(told.strip().splitlines()[-6:])
+            raise EngineError(f"its environment could not be made: {lines}", f"the command was: {shlex.join(command)}")
 
 
 def _beside(name: str) -> str | None:

@@ -12,11 +12,14 @@ import signal
 import socket
 import subprocess
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
+from runner.errors import EngineError
 from runner.orchestrators.base import AttemptEnded, Launcher, LedgerLike
+from runner.orchestrators.flavors.local.environments import Environments
 from runner.orchestrators.flavors.local.machine import Machine, Shares, thread_variables
 from runner.plan.deployment import DeployedStep, StepJob, job_fields
 from runner.processes import kill_marked
@@ -31,7 +34,7 @@ WARM = 8  # hosts that are kept waiting at a time
 class HostProcess:
     """A host, and the attempts that it runs (with the reason why they were stopped).
 
-    `key` is what makes steps share it: interpreter and environment; `control` and `jobs` are the two sockets to it.
+    `key` is what makes steps share it: environment and variables; `control` and `jobs` are the two sockets to it.
     """
 
     def __init__(
@@ -46,7 +49,8 @@ class HostProcess:
         self.attempts: dict[tuple[str, int], str] = {}
 
 
-Key = tuple[str, tuple[tuple[str, str], ...], int]
+Key = tuple[str, tuple[tuple[str, str], ...]]
+Attempt = tuple[str, int]
 
 
 class LocalLauncher(Launcher):
@@ -62,7 +66,7 @@ class LocalLauncher(Launcher):
         machine: Machine,
         isolate: bool,
         steps: Iterable[DeployedStep],
-        interpreter: Callable[[DeployedStep], str],
+        environments: Environments,
         ready: int = 1,
     ) -> None:
         self.ready = ready
@@ -72,24 +76,34 @@ class LocalLauncher(Launcher):
         self.folder = folder / "logs" / run_id
         self.walk = walk_mark(folder, run_id)
         self.isolate = isolate
-        self.interpreter = interpreter
+        self.environments = environments
+        self.waiting: dict[Attempt, tuple[DeployedStep, StepJob]] = {}
+        self.makers: dict[str, str | None] = {}  # environment → what went wrong, None as long as nothing did
+        self.made, self.makes = os.pipe()
         self.shares = Shares(machine)
         self.hosts: list[HostProcess] = []
         self.logs: dict[tuple[str, int], Tail] = {}
         self.pending: list[AttemptEnded | LogLines] = []
-        self.modules: dict[Key, list[str]] = {}
         self.keys: dict[str, Key] = {}
         self.poller = select.poll()
         self.by_descriptor: dict[int, HostProcess] = {}
         self.steps = list(steps)
+        self.poller.register(self.made, select.POLLIN)
 
     def fits(self, step: DeployedStep) -> bool:
         return self.shares.fits(step.resources)
 
     def start(self, step: DeployedStep, job: StepJob) -> None:
+        self.shares.take((job.step, job.attempt), step.resources)
+        if self.environments.is_made(self._key(step)[0]):
+            self._launch(step, job)
+        else:
+            self._make_environment(step, job)
+
+    def _launch(self, step: DeployedStep, job: StepJob) -> None:
         attempt = (job.step, job.attempt)
         host = self._host_for(step)
-        limits = self.shares.take(attempt, step.resources)
+        limits = self.shares.limits(attempt)
         log = self._log_file(job)
         self.logs[attempt] = Tail(log)
         host.attempts[attempt] = ""
@@ -111,6 +125,8 @@ class LocalLauncher(Launcher):
         return found
 
     def stop(self, step: str, attempt: int, reason: str) -> None:
+        if self.waiting.pop((step, attempt), None):
+            self._ended(AttemptEnded(step, attempt, -signal.SIGTERM, reason))
         for host in self.hosts:
             if (step, attempt) in host.attempts:
                 host.attempts[step, attempt] = reason
@@ -123,15 +139,16 @@ class LocalLauncher(Launcher):
     def close(self) -> None:
         for host in list(self.hosts):
             self._forget(host)  # a host whose channel closes ends what it runs, then itself
+        self.environments.stop()
         kill_marked("RUNNER_WALK", self.walk)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _wait(self, timeout: float | None) -> None:
         patience = LOG_TICK if self.logs else None
         wait = min((t for t in (timeout, patience) if t is not None), default=None)
-        if not self.by_descriptor and wait is None:
-            return
         for descriptor, _ in self.poller.poll(None if wait is None else wait * 1000):
+            if descriptor == self.made:
+                self._hear_made()
             host = self.by_descriptor.get(descriptor)
             if host is None:
                 continue
@@ -174,7 +191,8 @@ class LocalLauncher(Launcher):
     def _ended(self, ended: AttemptEnded) -> None:
         attempt = (ended.step, ended.attempt)
         self.shares.give_back(attempt)
-        if text := self.logs.pop(attempt).read(whole=True):
+        tail = self.logs.pop(attempt, None)
+        if tail is not None and (text := tail.read(whole=True)):
             self.pending.append(LogLines(*attempt, text))
         self.pending.append(ended)
 
@@ -186,6 +204,37 @@ class LocalLauncher(Launcher):
         for (step, attempt), reason in host.attempts.items():
             message = "" if reason else f"the process that hosted it ended with {_describe(code)}"
             self._ended(AttemptEnded(step, attempt, code, reason or "lost", message))
+
+    def _make_environment(self, step: DeployedStep, job: StepJob) -> None:
+        """Make what the step runs in, beside all else; the step starts when it is there."""
+        name = self._key(step)[0]
+        self.waiting[job.step, job.attempt] = (step, job)
+        words = ", ".join(self.environments.requirements[name])
+        self.pending.append(LogLines(job.step, job.attempt, f"(making an environment for it: {words})\n"))
+        if name not in self.makers:
+            self.makers[name] = None
+            Thread(target=self._make, args=(name,), daemon=True).start()
+
+    def _make(self, name: str) -> None:
+        try:
+            self.environments.make(name)
+        except EngineError as error:
+            self.makers[name] = f"{error.message} ({error.help})" if error.help else error.message
+        except Exception as error:
+            self.makers[name] = f"its environment could not be made: {type(error).__name__}: {error}"
+        os.write(self.makes, f"{name}\n".encode())
+
+    def _hear_made(self) -> None:
+        for name in os.read(self.made, 4096).decode().split():
+            wrong = self.makers.pop(name)
+            for attempt, (step, job) in list(self.waiting.items()):
+                if self._key(step)[0] != name:
+                    continue
+                del self.waiting[attempt]
+                if wrong is None:
+                    self._launch(step, job)
+                else:
+                    self._ended(AttemptEnded(*attempt, 1, "environment", wrong))
 
     def _host_for(self, step: DeployedStep) -> HostProcess:
         key = self._key(step)
@@ -202,20 +251,20 @@ class LocalLauncher(Launcher):
         if step.name not in self.keys:
             declared = {name: text for name, text in step.environment.items() if "${" not in text}
             variables = thread_variables(step.resources) | declared
-            self.keys[step.name] = (self.interpreter(step), tuple(sorted(variables.items())), 0)
+            self.keys[step.name] = (self.environments.of(step), tuple(sorted(variables.items())))
         return self.keys[step.name]
 
     def _start_host(self, key: Key) -> HostProcess:
         ours, theirs = socket.socketpair()
         jobs, their_jobs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         mark = uuid.uuid4().hex
-        interpreter, variables, _ = key
+        name, variables = key
         marks = {"RUNNER_HOST": mark, "RUNNER_RUN": self.run_id, "RUNNER_WALK": self.walk}
         environment = {k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"} | dict(variables) | marks
         self.folder.mkdir(parents=True, exist_ok=True)
         with open(self.folder / f"host-{mark}.txt", "w+b") as output, theirs, their_jobs:
             process = subprocess.Popen(
-                [interpreter, "-c", "from runner.worker.host import main; main()"],
+                [self.environments.python(name), "-c", "from runner.worker.host import main; main()"],
                 cwd=self.project,
                 env=environment,
                 stdin=theirs.fileno(),
@@ -230,7 +279,7 @@ class LocalLauncher(Launcher):
         for channel in (ours, jobs):
             self.by_descriptor[channel.fileno()] = host
             self.poller.register(channel.fileno(), select.POLLIN)
-        modules = dict.fromkeys(s.entrypoint.partition(":")[0] for s in self.steps if self._key(s)[:2] == key[:2])
+        modules = dict.fromkeys(s.entrypoint.partition(":")[0] for s in self.steps if self._key(s) == key)
         hello = {
             "store": self.ledger.settings,
             "modules": list(modules),

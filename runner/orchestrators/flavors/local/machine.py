@@ -47,8 +47,8 @@ class Shares:
             and resources.get("gpu_count", 0) <= len(self.gpus_free)
         )
 
-    def take(self, attempt: tuple[str, int], resources: Mapping[str, Any]) -> dict[str, Any]:
-        """The attempt's limits for its worker: `cpus` (the least used ones), `memory` in bytes, `gpus` as text."""
+    def take(self, attempt: tuple[str, int], resources: Mapping[str, Any]) -> None:
+        """Give an attempt what it asks for: the least used processors, memory, the first free accelerators."""
         cpu, memory = float(resources.get("cpu_count", 0)), int(resources.get("memory", 0))
         cpus = sorted(self.load, key=lambda number: (self.load[number], number))[: math.ceil(cpu)]
         gpus = [self.gpus_free.pop(0) for _ in range(resources.get("gpu_count", 0))]
@@ -57,6 +57,10 @@ class Shares:
         for number in cpus:
             self.load[number] += cpu / len(cpus)
         self.given[attempt] = (cpu, memory, gpus, cpus)
+
+    def limits(self, attempt: tuple[str, int]) -> dict[str, Any]:
+        """The attempt's limits for its worker: `cpus` by number, `memory` in bytes, `gpus` as text."""
+        _, memory, gpus, cpus = self.given[attempt]
         limits: dict[str, Any] = {}
         if cpus:
             limits["cpus"] = sorted(cpus)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-import sys
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 
 from runner.orchestrators.base import (
     BaseOrchestrator,
@@ -17,12 +15,12 @@ from runner.orchestrators.base import (
     Submission,
     Support,
 )
-from runner.orchestrators.flavors.local.environments import ensure, install_command, requirements_of, unmet
+from runner.orchestrators.flavors.local.environments import Environments, install_command, requirements_of, unmet
 from runner.orchestrators.flavors.local.hosts import LocalLauncher, walk_mark
 from runner.orchestrators.flavors.local.machine import Machine, this_machine
 from runner.orchestrators.flavors.local.settings import LocalSettings, LocalStepSettings
 from runner.orchestrators.walk import walk
-from runner.plan.deployment import DeployedStep, Deployment
+from runner.plan.deployment import DeployedStep
 from runner.processes import kill_marked
 from runner.records import Event, LogLines
 from runner.spec.common import format_memory
@@ -87,19 +85,13 @@ class LocalOrchestrator(BaseOrchestrator):
             isolate=self.settings.isolation == "process",
             steps=deployment.steps.values(),
             ready=min(self.settings.max_parallel + 2, READY),
-            interpreter=lambda step: _interpreter(step, deployment, stack.folder),
+            environments=Environments(stack.folder / "environments", deployment.project),
         )
         yield from walk(deployment, stack.ledger, launcher, max_parallel=self.settings.max_parallel, done=stack.done)
 
     def cancel(self, submission: Submission, stack: StackLike) -> None:
         """Whoever walks the run is asked through the ledger; what a dead walk left is killed."""
         kill_marked("RUNNER_WALK", walk_mark(stack.folder, submission.run_id))
-
-
-def _interpreter(step: DeployedStep, deployment: Deployment, folder: Path) -> str:
-    if step.settings.get("environment", "current") == "current":
-        return sys.executable
-    return str(ensure(folder / "environments", requirements_of(step.image, deployment.project)))
 
 
 def _too_much(step: DeployedStep, machine: Machine) -> Iterator[Refusal]:
