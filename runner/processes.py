@@ -29,10 +29,15 @@ def kill_all(processes: list[int]) -> None:
 
 def descendants(pid: int) -> list[int]:
     """Living descendants of a process, parents before their children; zombies are not living."""
+    return _below([pid])
+
+
+def _below(pids: list[int]) -> list[int]:
     children: dict[int, list[int]] = {}
     for process, parent in _parents():
         children.setdefault(parent, []).append(process)
-    found, queue = [], [pid]
+    found: list[int] = []
+    queue = list(pids)
     while queue:
         below = children.get(queue.pop(), [])
         found += below
@@ -57,22 +62,28 @@ def tree_memory(pid: int) -> int:
 
 
 def kill_marked(name: str, value: str) -> int:
-    """Kill every process that was started with this environment variable; says how many. Own process excepted."""
+    """Kill every process that was started with this environment variable, and what those started; says how many.
+
+    Own process excepted.
+    """
     marker = f"{name}={value}".encode()
     count = 0
-    for process in _processes():
-        if process == os.getpid():
-            continue
-        try:
-            with open(f"/proc/{process}/environ", "rb") as file:
-                found = marker in file.read().split(b"\0")
-        except OSError:
-            continue
-        if found:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(process, signal.SIGKILL)
-                count += 1
+    for _ in range(8):  # one may have forked while the others were looked for
+        found = [process for process in _processes() if process != os.getpid() and _has(process, marker)]
+        if not found:
+            break
+        kill_all([process for process in [*found, *_below(found)] if process != os.getpid()])
+        count += len(found)
     return count
+
+
+def _has(process: int, marker: bytes) -> bool:
+    """Whether a process was started with this in its environment; one that is dead already has none."""
+    try:
+        with open(f"/proc/{process}/environ", "rb") as file:
+            return marker in file.read().split(b"\0")
+    except OSError:
+        return False
 
 
 def _processes() -> list[int]:

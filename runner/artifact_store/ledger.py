@@ -53,7 +53,8 @@ class Ledger:
         found = self._read(f"runs/{run_id}/deployment.json", deployment_from)
         if found is None:
             raise StateError(
-                f"run '{run_id}' has no deployment in the artifact store", "was it deleted, or run elsewhere?"
+                f"run '{run_id}' has no deployment in the artifact store, so that it cannot be gone on with",
+                "was it deleted, or run elsewhere? start a new run with `runner run`",
             )
         return found
 
@@ -164,7 +165,8 @@ class Ledger:
                 raise ValueError("it is of another version")
             return build(record)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            help = "it was damaged or written by another version of runner; delete it, or run again"
+            file = f"{self.settings['path']}/{key}" if "path" in self.settings else key
+            help = f"it was damaged, or written by another version of runner: delete '{file}' and try again"
             raise Unreadable(f"cannot understand '{key}' in the artifact store: {error}", help) from error
 
 

@@ -18,6 +18,10 @@ _REFUSALS = {
     errno.EMFILE: "raise the limit of open files (ulimit -n)",
     errno.ENFILE: "the system has too many open files",
     errno.EIO: "the disk answered with an error",
+    errno.EFBIG: "raise the limit of what a file may hold (ulimit -f)",
+    errno.EEXIST: "move away what stands in its place",
+    errno.ENOTDIR: "look at this path: a part of it is a file, not a folder",
+    errno.ENAMETOOLONG: "choose a shorter name",
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import time
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from runner.artifact_store.export import export
 from runner.artifact_store.ledger import Ledger
-from runner.engine.lock import is_walked
+from runner.engine.lock import is_walked, walking
 from runner.engine.stack import OpenStack, open_stack
 from runner.errors import StateError, UsageError
 from runner.orchestrators.base import Submission
@@ -27,7 +28,7 @@ def recent(project: Project, limit: int, pipeline: str | None = None) -> list[Ru
     """The newest runs first, without their steps."""
     store = _store(project)
     try:
-        return [_as_it_is(project, run) for run in store.runs(limit, pipeline)] if store else []
+        return [_as_it_is(project, store, run) for run in store.runs(limit, pipeline)] if store else []
     finally:
         if store:
             store.close()
@@ -43,7 +44,7 @@ def find(project: Project, which: str) -> Run:
         raise UsageError("nothing has run in this project yet", "start with `runner run PIPELINE`")
     try:
         run_id = _resolve(store, which)
-        return _as_it_is(project, fold((event for _, event in store.events(run_id)), run_id))
+        return _as_it_is(project, store, _folded(store, run_id))
     finally:
         store.close()
 
@@ -74,7 +75,7 @@ def cancel(project: Project, run_id: str) -> str:
     """
     run = find(project, run_id)
     if run.status in ENDED:
-        raise UsageError(f"run '{run.run_id}' has ended already: {run.status}")
+        raise UsageError(f"run '{run.run_id}' has ended already: {run.status}", f"see: runner runs show {run.run_id}")
     stack = ledger_of(project, run.run_id)
     stack.ledger.request_cancel(run.run_id)
     give_up = time.monotonic() + CANCEL_PATIENCE
@@ -84,8 +85,9 @@ def cancel(project: Project, run_id: str) -> str:
                 f"run '{run.run_id}' was asked to stop and is still going", "ask again, or kill its process"
             )
         time.sleep(0.05)
-    run = find(project, run.run_id)
-    return run.status if run.status in ENDED else _bury(project, run, stack)
+    with walking(project.state, run.run_id):  # so that nobody resumes it meanwhile
+        run = find(project, run.run_id)
+        return run.status if run.status in ENDED else _bury(project, run, stack)
 
 
 def delete(project: Project, run_id: str) -> None:
@@ -96,11 +98,16 @@ def delete(project: Project, run_id: str) -> None:
     run = find(project, run_id)
     if run.status == RUNNING:
         raise UsageError(f"run '{run.run_id}' is still going", f"stop it first: runner runs cancel {run.run_id}")
-    ledger_of(project, run.run_id).ledger.delete_run(run.run_id)
-    shutil.rmtree(project.state / "logs" / run.run_id, ignore_errors=True)
-    store = SqliteRunStore(project.state / "runner.db")
-    store.delete(run.run_id)
-    store.close()
+    stack = ledger_of(project, run.run_id)
+    with walking(project.state, run.run_id):  # so that nobody resumes it meanwhile
+        if run.status == INTERRUPTED:
+            with contextlib.suppress(StateError):  # without its deployment nobody knows what to stop
+                _stop_rest(stack, run.run_id)
+        stack.ledger.delete_run(run.run_id)
+        shutil.rmtree(project.state / "logs" / run.run_id, ignore_errors=True)
+        store = SqliteRunStore(project.state / "runner.db")
+        store.delete(run.run_id)
+        store.close()
 
 
 def artifacts(project: Project, run: Run) -> list[tuple[str, str, Artifact]]:
@@ -147,16 +154,22 @@ def _resolve(store: SqliteRunStore, which: str) -> str:
     return found[0]
 
 
-def _as_it_is(project: Project, run: Run) -> Run:
-    if run.status == RUNNING and not is_walked(project.state, run.run_id):
-        return run._replace(status=INTERRUPTED, reason="its process is gone")
-    return run
+def _folded(store: SqliteRunStore, run_id: str) -> Run:
+    return fold((event for _, event in store.events(run_id)), run_id)
+
+
+def _as_it_is(project: Project, store: SqliteRunStore, run: Run) -> Run:
+    if run.status != RUNNING or is_walked(project.state, run.run_id):
+        return run
+    now = _folded(store, run.run_id)  # it may have ended, and told so, before its process let go of it
+    if now.status != RUNNING:
+        return now if run.steps else now._replace(steps={})
+    return run._replace(status=INTERRUPTED, reason=f"its process is gone; go on with: runner runs resume {run.run_id}")
 
 
 def _bury(project: Project, run: Run, stack: OpenStack) -> str:
     """Cancel a run that nobody walks any more: what its process left behind is stopped, and the run gets its end."""
-    deployment = stack.ledger.deployment(run.run_id)
-    orchestrator_from(deployment.orchestrator).cancel(Submission(run.run_id, deployment.flavor), stack)
+    _stop_rest(stack, run.run_id)
     store = SqliteRunStore(project.state / "runner.db")
     reason = {"reason": "the run was cancelled after its process had gone"}
     left = [name for name, step in run.steps.items() if step.status not in ENDED]
@@ -167,6 +180,13 @@ def _bury(project: Project, run: Run, stack: OpenStack) -> str:
     )
     store.close()
     return CANCELLED
+
+
+def _stop_rest(stack: OpenStack, run_id: str) -> None:
+    """Stop what the process of a run left behind when it was killed."""
+    deployment = stack.ledger.deployment(run_id)
+    orchestrator = orchestrator_from(deployment.orchestrator, Path(deployment.project))
+    orchestrator.cancel(Submission(run_id, deployment.flavor), stack)
 
 
 def _new_lines(

@@ -5,10 +5,14 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 from runner.errors import StateError
+
+PATIENCE = 1.0  # seconds; who only looks whether a run is walked holds its lock for an instant
 
 
 @contextlib.contextmanager
@@ -17,24 +21,18 @@ def walking(state: Path, run_id: str) -> Iterator[None]:
     path = _path(state, run_id)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = open(path, "a+", encoding="utf-8")  # noqa: SIM115  (held as long as the run is walked)
+        file = _locked(path)
     except OSError as error:
+        raise StateError(f"the state folder '{state}' cannot be used: {error.strerror}", _help(error, state)) from error
+    if file is None:
         raise StateError(
-            f"the state folder '{state}' cannot be written: {error.strerror}",
-            "make it writable for this user, and make room on its disk",
-        ) from error
+            f"run '{run_id}' is still going, in process {_owner(path)}",
+            f"follow it with `runner runs logs -f {run_id}`, or stop it with `runner runs cancel {run_id}`",
+        )
     with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise StateError(
-                f"run '{run_id}' is still going, in process {_owner(path)}",
-                f"follow it with `runner runs logs -f {run_id}`, or stop it with `runner runs cancel {run_id}`",
-            ) from None
         with contextlib.suppress(OSError):  # for people only
-            file.truncate(0)
-            file.write(str(os.getpid()))
-            file.flush()
+            os.ftruncate(file.fileno(), 0)
+            os.write(file.fileno(), str(os.getpid()).encode())
         yield
         with contextlib.suppress(OSError):
             path.unlink()
@@ -50,6 +48,40 @@ def is_walked(state: Path, run_id: str) -> bool:
     except OSError:
         return False
     return False
+
+
+def _locked(path: Path) -> TextIO | None:
+    """The file, with its lock; None when another process keeps it."""
+    give_up = time.monotonic() + PATIENCE
+    while True:
+        file = open(path, "a+", encoding="utf-8")  # noqa: SIM115  (held as long as the run is walked)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if _is_at(path, file):
+                return file
+        except BlockingIOError:
+            if time.monotonic() > give_up:
+                file.close()
+                return None
+        except BaseException:
+            file.close()
+            raise
+        file.close()
+        time.sleep(0.01)
+
+
+def _is_at(path: Path, file: TextIO) -> bool:
+    """Whether this is still the file of that name: who held it before may have removed it in between."""
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False
+
+
+def _help(error: OSError, state: Path) -> str:
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        return f"'{state}' must be a folder: move away what stands in its place"
+    return "make it writable for this user, and make room on its disk"
 
 
 def _path(state: Path, run_id: str) -> Path:

@@ -10,12 +10,20 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from runner.artifact_store.ledger import Ledger
-from runner.artifact_store.materializers import is_there
 from runner.engine.history import ledger_of
 from runner.engine.lock import walking
 from runner.engine.previous import LastSuccesses
 from runner.engine.stack import OpenStack, open_stack
-from runner.errors import CannotPlan, InvalidDocuments, Problem, RunnerError, StateError, UsageError
+from runner.errors import (
+    CannotPlan,
+    EngineError,
+    InvalidDocuments,
+    Position,
+    Problem,
+    RunnerError,
+    StateError,
+    UsageError,
+)
 from runner.orchestrators.base import BaseOrchestrator, Bundle, Refusal, refusals
 from runner.plan.build import build, deploy
 from runner.plan.code import CodeIndex
@@ -131,7 +139,7 @@ def resume(project: Project, run_id: str) -> Happened:
             raise UsageError(
                 f"run '{run_id}' has succeeded: there is nothing to resume", "start a new run with `runner run`"
             )
-        orchestrator = orchestrator_from(deployment.orchestrator)
+        orchestrator = orchestrator_from(deployment.orchestrator, project.root)
         pending = [step for name, step in deployment.steps.items() if name not in done]
         for refusal in _refusals(orchestrator, pending, project):
             raise StateError(f"run '{run_id}' cannot go on here: {refusal.message}", refusal.help)
@@ -185,7 +193,19 @@ def _readable(stack: Stack) -> Any:
 
 
 def _refused(project: Project, pipeline: Pipeline, stack: Stack, steps: list[DeployedStep]) -> list[Problem]:
-    return [_at(pipeline, *refusal) for refusal in _refusals(stack.orchestrator, steps, project)]
+    found: dict[tuple[Position, str], list[Problem]] = {}
+    for refusal in _refusals(stack.orchestrator, steps, project):
+        problem = _at(pipeline, *refusal)
+        found.setdefault((problem.position, problem.code), []).append(problem)
+    return [_told_once(problems) for problems in found.values()]
+
+
+def _told_once(problems: list[Problem]) -> Problem:
+    """One problem for all steps that have it from the same place, as from the pipeline's defaults."""
+    first, more = problems[0], len(problems) - 1
+    if not more:
+        return first
+    return first._replace(message=f"{first.message} (and so for {more:,} more step{'' if more == 1 else 's'})")
 
 
 def _refusals(orchestrator: BaseOrchestrator, steps: Iterable[DeployedStep], project: Project) -> Iterator[Refusal]:
@@ -208,9 +228,14 @@ def _record(project: Project, deployment: Deployment, stack: OpenStack, orchestr
     try:
         for happened in orchestrator.prepare_or_run_pipeline(deployment, stack):
             if isinstance(happened, Event):
+                if happened.event == "run_started":
+                    happened = happened._replace(data=_facts(deployment) | happened.data)
                 store.append(happened)
                 ended = happened.step is None and happened.event != "run_started"
             yield happened
+        if not ended:
+            reason = f"flavor '{deployment.flavor}' stopped without telling how the run ended"
+            raise EngineError(reason, "the last of its events is run_succeeded, run_failed or run_cancelled")
     except RunnerError as error:
         if not ended and not isinstance(error, InvalidDocuments):
             failed = Event("run_failed", deployment.run_id, time.time(), data={"reason": error.message})
@@ -220,11 +245,22 @@ def _record(project: Project, deployment: Deployment, stack: OpenStack, orchestr
         store.close()
 
 
+def _facts(deployment: Deployment) -> dict[str, Any]:
+    """What is known of a run before its orchestrator tells anything: the least of its `run_started`."""
+    return {
+        "pipeline": deployment.pipeline,
+        "stack": deployment.stack,
+        "flavor": deployment.flavor,
+        "parameters": deployment.parameters,
+        "steps": list(deployment.steps),
+        "artifact_store": deployment.artifact_store,
+    }
+
+
 def _append_if_possible(store: SqliteRunStore, deployment: Deployment, event: Event) -> None:
     try:
         if not store.run_ids(deployment.run_id):
-            data = {"pipeline": deployment.pipeline, "stack": deployment.stack, "parameters": deployment.parameters}
-            store.append(Event("run_started", deployment.run_id, event.time, data=data))
+            store.append(Event("run_started", deployment.run_id, event.time, data=_facts(deployment)))
         store.append(event)
     except StateError:
         return  # the store is what failed: the error that is on its way says so
@@ -244,7 +280,7 @@ def _whole(ledger: Ledger, deployment: Deployment, run: Run) -> dict[str, Mappin
     done: dict[str, Mapping[str, Artifact]] = {}
     for name, step_run in run.steps.items():
         finished = name in deployment.steps and step_run.status in DONE
-        if finished and all(is_there(artifact, ledger.store) for artifact in step_run.outputs.values()):
+        if finished and ledger.has_all(step_run.outputs.values()):
             done[name] = step_run.outputs
     return done
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
+import shlex
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -47,10 +48,10 @@ class SqliteRunStore(RunStore):
             self.connection.execute("PRAGMA synchronous = NORMAL")
             if self._patiently(lambda: self._pragma("user_version")) == 0:
                 self._create()
-            if (version := self._pragma("user_version")) != VERSION:
+            if (version := self._patiently(lambda: self._pragma("user_version"))) != VERSION:
                 raise StateError(
                     f"'{path}' was written by another version of runner (format {version}, this one reads {VERSION})",
-                    "use that version, or move the file away: results stay in the artifact store",
+                    f"use that version, or {_move_away(path)}",
                 )
 
     def append(self, *events: Event) -> None:
@@ -63,10 +64,11 @@ class SqliteRunStore(RunStore):
             "WHERE run_id = ? AND number > ? ORDER BY number",
             (run_id, after),
         )
-        return [
-            (number, Event(event, run, time, step, attempt, json.loads(data)))
-            for number, event, run, time, step, attempt, data in rows
-        ]
+        with self._told():
+            return [
+                (number, Event(event, run, time, step, attempt, json.loads(data)))
+                for number, event, run, time, step, attempt, data in rows
+            ]
 
     def runs(self, limit: int, pipeline: str | None = None) -> list[Run]:
         where = "" if pipeline is None else "WHERE pipeline = ?"
@@ -75,10 +77,11 @@ class SqliteRunStore(RunStore):
             f"{where} ORDER BY started DESC, run_id DESC LIMIT ?",
             (*(() if pipeline is None else (pipeline,)), limit),
         )
-        return [
-            Run(run_id, name, stack, status, started, ended, json.loads(parameters), reason=reason)
-            for run_id, name, stack, status, started, ended, parameters, reason in rows
-        ]
+        with self._told():
+            return [
+                Run(run_id, name, stack, status, started, ended, json.loads(parameters), reason=reason)
+                for run_id, name, stack, status, started, ended, parameters, reason in rows
+            ]
 
     def run_ids(self, prefix: str) -> list[str]:
         end = prefix + "\U0010ffff"
@@ -134,13 +137,16 @@ class SqliteRunStore(RunStore):
         # One process makes the file; the others wait here, since a change to WAL does not wait by itself.
         with open(self.path.with_suffix(".lock"), "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            if self._pragma("user_version"):
+            if self._patiently(lambda: self._pragma("user_version")):
                 return
             self._patiently(lambda: self.connection.execute("PRAGMA journal_mode = WAL"))
-            with self._transaction():
-                for statement in SCHEMA.split(";"):
-                    self.connection.execute(statement)
-                self.connection.execute(f"PRAGMA user_version = {VERSION}")
+            self._patiently(self._write_schema)
+
+    def _write_schema(self) -> None:
+        with self._transaction():
+            for statement in SCHEMA.split(";"):
+                self.connection.execute(statement)
+            self.connection.execute(f"PRAGMA user_version = {VERSION}")
 
     def _pragma(self, name: str) -> Any:
         return self.connection.execute(f"PRAGMA {name}").fetchone()[0]
@@ -154,10 +160,11 @@ class SqliteRunStore(RunStore):
         self.connection.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self.connection.execute("COMMIT")
         except BaseException:
-            self.connection.execute("ROLLBACK")
+            with contextlib.suppress(sqlite3.Error):  # SQLite may have rolled back by itself: the first error counts
+                self.connection.execute("ROLLBACK")
             raise
-        self.connection.execute("COMMIT")
 
     def _patiently(self, action: Callable[[], T]) -> T:
         """SQLite waits by itself for most locks; the rest (recovery, a change of mode) is waited for here."""
@@ -175,23 +182,26 @@ class SqliteRunStore(RunStore):
     def _told(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError, ValueError) as error:
+            reason = (isinstance(error, OSError) and error.strerror) or str(error)
             raise StateError(
-                f"the run store '{self.path}' cannot be used: {error}", _help(str(error), self.path)
-            ) from error
-        except OSError as error:
-            raise StateError(
-                f"the run store '{self.path}' cannot be used: {error.strerror}", _help(str(error), self.path)
+                f"the run store '{self.path}' cannot be used: {reason}", _help(error, self.path)
             ) from error
 
 
-def _help(message: str, path: Path) -> str:
-    if "full" in message or "No space" in message:
+def _help(error: Exception, path: Path) -> str:
+    message = str(error)
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        return f"'{path.parent}' must be a folder: move away what stands in its place"
+    if "full" in message or "No space" in message or "disk I/O" in message or "too large" in message:
         return f"make room on the disk of '{path.parent}'; then `runner runs resume` goes on"
     if "readonly" in message or "Read-only" in message or "Permission" in message or "unable to open" in message:
         return f"make '{path.parent}' writable for this user, or run from another project folder"
-    if "not a database" in message or "malformed" in message:
-        return (
-            f"the file is damaged: move it away (mv {path} {path}.damaged); results and logs stay in the artifact store"
-        )
-    return f"see whether '{path.parent}' is a folder on a healthy local disk"
+    if not isinstance(error, sqlite3.OperationalError | OSError):
+        return f"the file is damaged: {_move_away(path)}"
+    return f"see whether '{path.parent}' is a folder on a healthy local disk; or {_move_away(path)}"
+
+
+def _move_away(path: Path) -> str:
+    command = shlex.join(["mv", str(path), f"{path}.old"])
+    return f"move it away ({command}); results and logs stay in the artifact store"

@@ -137,10 +137,11 @@ def _load(name: str, value: Any, job: StepJob, ledger: Ledger, context: StepCont
     except ObjectMissing:
         raise StepError(
             "cannot-load",
-            f"input '{name}' is gone from the artifact store ({artifact.uri}): run the step that made it again",
+            f"input '{name}' is gone from the artifact store ({artifact.uri}): a resume makes it again",
         ) from None
     except ArtifactError as error:
-        raise StepError("cannot-load", f"input '{name}' cannot be read: {error}") from error
+        more = f" ({error.help})" if error.help else ""
+        raise StepError("cannot-load", f"input '{name}' cannot be read: {error}{more}") from error
 
 
 def _look_up(name: str, source: tuple[str, str], job: StepJob, ledger: Ledger) -> Artifact:

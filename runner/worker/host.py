@@ -65,6 +65,7 @@ class Host:
         self.idle: set[int] = set()
         self.children: dict[int, Child] = {}
         self.taken, self.takes = os.pipe()
+        os.set_blocking(self.taken, False)  # it may be read before its turn: nobody waits for what was read already
         self.poller = select.poll()
         self.poller.register(control, select.POLLIN)
         self.poller.register(self.taken if self.ready else self.jobs, select.POLLIN)
@@ -74,6 +75,7 @@ class Host:
     def serve(self) -> None:
         """Until the other side hangs up."""
         try:
+            self._obey(b"")  # what came together with the first message
             while self._fork_ready() and self._wait():
                 pass
         finally:
@@ -123,7 +125,11 @@ class Host:
         return min(waits) * 1000 if waits else None
 
     def _note_taken(self) -> None:
-        for line in os.read(self.taken, 1 << 16).decode().splitlines():
+        try:
+            lines = os.read(self.taken, 1 << 16).decode().splitlines()
+        except BlockingIOError:
+            return
+        for line in lines:
             if line[0] == "-":
                 self.children[int(line[1:])].answered = True
                 continue
@@ -135,21 +141,20 @@ class Host:
             if stop := self.early.pop((child.step, child.attempt), None):
                 self._stop(child.step, child.attempt, *stop)
 
-    def _catch_up(self) -> None:
-        if select.select([self.taken], [], [], 0)[0]:
-            self._note_taken()
-
     def _hear(self) -> bool:
         data = os.read(self.control, 1 << 16)
+        self._obey(data)
+        return bool(data)
+
+    def _obey(self, data: bytes) -> None:
         *lines, self.buffer = (self.buffer + data).split(b"\n")
         for line in lines:
             message = json.loads(line)
             step, attempt = message["stop"]
             self._stop(step, attempt, message["reason"], message["grace"])
-        return bool(data)
 
     def _stop(self, step: str, attempt: int, reason: str, grace: float) -> None:
-        self._catch_up()
+        self._note_taken()
         for pid, child in self.children.items():
             if (child.step, child.attempt) == (step, attempt):
                 if not child.reason:
@@ -177,7 +182,7 @@ class Host:
         pid = self.pids.pop(descriptor)
         self.poller.unregister(descriptor)
         os.close(descriptor)
-        self._catch_up()
+        self._note_taken()
         self.idle.discard(pid)
         child = self.children.pop(pid)
         # Not taken away yet: as long as the leader is a zombie its number, and so its group, is nobody else's.

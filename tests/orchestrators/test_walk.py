@@ -223,3 +223,18 @@ def test_thousands_of_ready_steps_all_run(ledger: Ledger) -> None:
     launcher._leave = lambda job, end: ledger.write_result(StepResult("r1", job.step, 1, "succeeded", 1.0, 2.0))  # type: ignore
     run, _ = play(ledger, launcher, *(step(name, cache=False) for name in names), max_parallel=1)
     assert sum(s.status == "succeeded" for s in run.steps.values()) == 2000
+
+
+def test_a_step_that_waits_to_be_tried_again_is_cancelled_when_another_fails(ledger: Ledger) -> None:
+    launcher = Play(ledger, {"again": ["bad"], "bad": ["wait", "broken"]})
+    retry = {**RETRY, "delay": 60.0, "max_delay": 60.0}
+    run, _ = play(ledger, launcher, step("again", retry=retry), step("bad"), max_parallel=2)
+    assert {name: s.status for name, s in run.steps.items()} == {"again": "cancelled", "bad": "failed"}
+    assert run.steps["again"].reason == "stopped because step 'bad' failed"
+
+
+def test_a_result_whose_artifact_is_gone_is_no_answer(ledger: Ledger) -> None:
+    run, _ = play(ledger, Play(ledger), step("a", cache=False))
+    ledger.store.delete(run.steps["a"].outputs["output"].uri)
+    _, events = play(ledger, Play(ledger), step("a", cache=False), done={})
+    assert [e.attempt for e in events if e.event == "step_started"] == [2]

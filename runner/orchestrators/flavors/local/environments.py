@@ -41,6 +41,8 @@ def requirements_of(image: Mapping[str, Any], project: str) -> list[str]:
 
 def unmet(requirements: Sequence[str]) -> list[str]:
     """Those of the requirements that the current interpreter's environment does not meet."""
+    if not requirements:
+        return []
     from packaging.requirements import InvalidRequirement, Requirement
 
     found = []
@@ -104,7 +106,7 @@ class Environments:
             if self.is_made(name):
                 return
             shutil.rmtree(target, ignore_errors=True)
-            self._make(target, self.requirements[name])
+            self._make(target, self.requirements[name], lock.fileno())
             (target / WHOLE).write_text("\n".join(self.requirements[name]))
 
     def stop(self) -> None:
@@ -112,21 +114,22 @@ class Environments:
         if self.installer is not None:
             self.installer.kill()
 
-    def _make(self, target: Path, requirements: Sequence[str]) -> None:
+    def _make(self, target: Path, requirements: Sequence[str], lock: int) -> None:
         python = str(target / "bin" / "python")
         if uv := shutil.which("uv") or _beside("uv"):
-            self._run([uv, "venv", "--quiet", "--python", sys.executable, str(target)])
-            self._run([uv, "pip", "install", "--quiet", "--python", python, *requirements])
+            self._run([uv, "venv", "--quiet", "--python", sys.executable, str(target)], lock)
+            self._run([uv, "pip", "install", "--quiet", "--python", python, *requirements], lock)
         else:
-            self._run([sys.executable, "-m", "venv", str(target)])
+            self._run([sys.executable, "-m", "venv", str(target)], lock)
             pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-            self._run([*pip, *requirements])
+            self._run([*pip, *requirements], lock)
         packages = next((target / "lib").glob("python*/site-packages"))
         os.symlink(_PACKAGE, packages / "runner")  # the worker of this very version, without its dependencies
 
-    def _run(self, command: list[str]) -> None:
+    def _run(self, command: list[str], lock: int) -> None:
         output = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-        with subprocess.Popen(command, text=True, **output) as self.installer:  # type: ignore[call-overload]
+        # It holds the lock too, also when we are killed: nobody makes the environment anew beside it.
+        with subprocess.Popen(command, text=True, pass_fds=(lock,), **output) as self.installer:  # type: ignore[call-overload]
             told, _ = self.installer.communicate()
         if self.installer.returncode:
             lines = "\n".join(told.strip().splitlines()[-6:])
