@@ -9,7 +9,8 @@ import click
 
 from runner.artifact_store.export import file_name
 from runner.artifact_store.materializers import peek
-from runner.cli.options import echo_json, examples, format_option, run_argument
+from runner.cli.options import Commands, echo_json, examples, format_option, run_argument
+from runner.cli.output import writing
 from runner.engine import history
 from runner.errors import UsageError, nearest
 from runner.project import Project, find_project
@@ -21,9 +22,10 @@ Row = tuple[str, str, Artifact]
 
 
 @click.group(
+    cls=Commands,
     epilog=examples(
         "runner artifacts list", "runner artifacts show last evaluate.metrics", "runner artifacts get last fit -o model"
-    )
+    ),
 )
 def artifacts() -> None:
     """List, show, fetch what steps produced.
@@ -77,7 +79,9 @@ def get(run: str, artifact: str, output: Path | None) -> None:
     project = find_project(Path.cwd())
     found = history.find(project, run)
     step, name, value = _one(project, found, artifact)
-    print(history.fetch(project, found, value, output or Path(file_name(value, f"{step}.{name}"))))
+    path = output or Path(file_name(value, f"{step}.{name}"))
+    with writing(path):
+        print(history.fetch(project, found, value, path))
 
 
 def _one(project: Project, run: Run, wanted: str) -> Row:

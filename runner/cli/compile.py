@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from runner.cli.options import examples, pipeline_argument, request_options
+from runner.cli.output import writing
 from runner.cli.parameters import request
 from runner.engine.run import compiled, prepare
 from runner.project import find_project
@@ -37,8 +38,9 @@ def compile(pipeline: Path, output: Path | None, **options: Any) -> None:
             print(f"# {name}\n{text}", end="")
             continue
         path = output / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
         print(path)
 
 

@@ -8,6 +8,9 @@ from click.shell_completion import get_completion_class
 from runner.cli.group import runner
 from runner.cli.options import examples
 
+# What the script needs of a shell whose start-up file has not done it yet. zsh wants its `#compdef` line first.
+BEFORE = {"zsh": "#compdef runner\n(( $+functions[compdef] )) || { autoload -Uz compinit && compinit -i }\n"}
+
 
 @click.command(
     epilog=examples(
@@ -26,4 +29,4 @@ def completion(shell: str) -> None:
     found = get_completion_class(shell)
     if found is None:
         raise click.UsageError(f"no completion for '{shell}'")
-    print(found(runner, {}, "runner", "_RUNNER_COMPLETE").source())
+    print(BEFORE.get(shell, "") + found(runner, {}, "runner", "_RUNNER_COMPLETE").source())

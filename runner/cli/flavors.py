@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
 
 from runner.cli.options import echo_json, examples, format_option
+from runner.errors import UsageError
 from runner.orchestrators import registry
 from runner.orchestrators.base import BaseOrchestrator
+from runner.plugins import UnknownPlugin
+from runner.project import find_project
 from runner.report.words import table
 from runner.spec.common import Spec
 
@@ -19,13 +23,20 @@ from runner.spec.common import Spec
 def flavors(name: str | None, format_: str) -> None:
     """Show the orchestrator flavors, or one's settings and what it can do."""
     names = [name] if name else registry.names()
-    facts = {each: _facts(registry.flavor(each)) for each in names}
+    facts = {each: _facts(_flavor(each)) for each in names}
     if format_ == "json":
         echo_json(facts[name] if name else facts)
     elif name:
         print("\n\n".join(_sections(name, facts[name])))
     else:
         print(table(("flavor", "what it is"), [(each, fact["help"]) for each, fact in facts.items()]))
+
+
+def _flavor(name: str) -> type[BaseOrchestrator]:
+    try:
+        return registry.flavor(name, find_project(Path.cwd()).root)
+    except UnknownPlugin as error:
+        raise UsageError(error.message, error.help) from error
 
 
 def _facts(flavor: type[BaseOrchestrator]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from runner import __version__
-from runner.cli.options import examples
+from runner.cli.options import Commands, examples
 
 # Verb → where it is, and its line in `runner --help`.
 VERBS = {
@@ -28,7 +28,7 @@ VERBS = {
 }
 
 
-class Verbs(click.Group):
+class Verbs(Commands):
     """A group that knows its commands by a literal table."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -41,13 +41,6 @@ class Verbs(click.Group):
         command: click.Command = getattr(importlib.import_module(module), name)
         return command
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args[0] not in VERBS and not args[0].startswith("-") and not ctx.resilient_parsing:
-            raise click.UsageError(_unknown(args[0]), ctx)
-        return super().resolve_command(ctx, args)
-
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, help) for name, (_, help) in VERBS.items()])
@@ -57,13 +50,6 @@ class Verbs(click.Group):
 
         verbs = [CompletionItem(name, help=help) for name, (_, help) in VERBS.items() if name.startswith(incomplete)]
         return verbs + click.Command.shell_complete(self, ctx, incomplete)
-
-
-def _unknown(word: str) -> str:
-    from runner.errors import nearest  # only for the mistake
-
-    close = nearest(word, VERBS)
-    return f"no such command '{word}'; " + (f"did you mean '{close}'?" if close else f"known: {', '.join(VERBS)}")
 
 
 @click.group(

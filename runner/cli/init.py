@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -11,6 +12,7 @@ from pathlib import Path
 import click
 
 from runner.cli.options import examples
+from runner.cli.output import writing
 from runner.errors import UsageError
 
 SUFFIX = ".in"  # so that no tool takes the template's files for ours
@@ -26,7 +28,8 @@ def init(folder: Path) -> None:
     written = write_project(folder)
     print(f"wrote {len(written)} files in {folder}/:")
     print("\n".join(f"  {name}" for name in written))
-    print("run it: " + ("" if folder == Path() else f"cd {folder} && ") + "runner run pipelines/hello.yaml")
+    there = "" if folder == Path() else f"cd {shlex.quote(str(folder))} && "
+    print(f"run it: {there}runner run pipelines/hello.yaml")
 
 
 def write_project(folder: Path) -> list[str]:
@@ -35,9 +38,10 @@ def write_project(folder: Path) -> list[str]:
     in_the_way = [name for name in template if (folder / name).exists()]
     if in_the_way:
         raise UsageError(f"{folder} has files that are in the way: {', '.join(in_the_way)}", "choose another folder")
-    for name, text in template.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text.replace("@name@", _project_name(folder)))
+    with writing(folder):
+        for name, text in template.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(text.replace("@name@", _project_name(folder)))
     return list(template)
 
 

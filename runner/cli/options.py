@@ -13,6 +13,25 @@ import click
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 
+class Commands(click.Group):
+    """A group that answers an unknown command with the nearest one, or with all of them."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        known = self.list_commands(ctx)
+        if args[0] not in known and not args[0].startswith("-") and not ctx.resilient_parsing:
+            raise click.UsageError(_unknown(args[0], known), ctx)
+        return super().resolve_command(ctx, args)
+
+
+def _unknown(word: str, known: list[str]) -> str:
+    from runner.errors import nearest  # only for the mistake
+
+    close = nearest(word, known)
+    return f"no such command '{word}'; " + (f"did you mean '{close}'?" if close else f"known: {', '.join(known)}")
+
+
 def examples(*commands: str) -> str:
     """The epilog of a command's help; \\b keeps click from filling the lines."""
     return "\n".join(["\b", "Examples:", *(f"  {command}" for command in commands)])

@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import TextIO
+
+from runner.errors import UsageError
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Around what writes where the user said: a path that cannot be made is the user's mistake and no bug of ours."""
+    try:
+        yield
+    except (FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+        where = f"'{error.filename or path}': {error.strerror}"
+        raise UsageError(f"cannot write '{path}': {where}", "choose another path") from error
 
 
 def write_lines(stream: TextIO, lines: Iterable[str]) -> None:

@@ -66,7 +66,7 @@ def _from_file(file: Path) -> dict[str, Any]:
     if text is not None:
         nodes, problems = read_nodes(text, str(file))
     if problems:
-        raise InvalidDocuments(problems, {str(file): text or ""})
+        raise InvalidDocuments(problems, {} if text is None else {str(file): text})
     values = nodes[0].plain() if len(nodes) == 1 else None
     if not isinstance(values, dict):
         raise UsageError(f"'{file}' does not hold one mapping", "write each parameter as `name: value`")

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from runner.cli.detach import output_of
-from runner.cli.options import echo_json, examples, format_option, run_argument
+from runner.cli.options import Commands, echo_json, examples, format_option, run_argument
 from runner.cli.output import write_lines
 from runner.cli.show import request_cancel
 from runner.cli.show import show as show_run
@@ -23,7 +23,7 @@ from runner.report.text import log_lines, run_details, runs_table
 from runner.report.words import iso
 
 
-@click.group(epilog=examples("runner runs list", "runner runs show last", "runner runs logs -f last"))
+@click.group(cls=Commands, epilog=examples("runner runs list", "runner runs show last", "runner runs logs -f last"))
 def runs() -> None:
     """List, show, follow, cancel, resume, delete runs.
 
@@ -41,7 +41,7 @@ def list_(limit: int, pipeline: str | None, format_: str) -> None:
     if format_ == "json":
         echo_json([_facts(run) for run in found])
     else:
-        print(runs_table(found))
+        print(runs_table(found) if found or not pipeline else f"no runs of a pipeline '{pipeline}'")
 
 
 @runs.command(epilog=examples("runner runs show", "runner runs show 20260101 --format json"))

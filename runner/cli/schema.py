@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from runner.cli.options import examples
+from runner.cli.output import writing
 from runner.errors import UsageError, nearest
 from runner.orchestrators import registry
 from runner.project import ARTIFACT_STORES
@@ -36,7 +37,8 @@ def schema(kind: str | None, write: Path | None) -> None:
         )
     wanted = known if kind is None else {kind: known[kind]}
     if write is not None:
-        print("\n".join(str(path) for path in write_schemas(wanted, write)))
+        with writing(write):
+            print("\n".join(str(path) for path in write_schemas(wanted, write)))
     else:
         print(as_text(wanted if kind is None else wanted[kind]), end="")
 

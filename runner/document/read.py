@@ -31,14 +31,16 @@ def text_of(path: Path, shown: str | None = None) -> tuple[str | None, list[Prob
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
-            return None, [_problem(file, "no-file", f"'{file}' is not a file")]
+            if stat.S_ISDIR(status.st_mode):
+                return None, [_problem(file, "no-file", f"'{file}' is a folder", "name one of the files in it")]
+            return None, [_problem(file, "no-file", f"'{file}' is not a file", "name a regular file")]
         if status.st_size > MAX_SIZE:
             size = f"{status.st_size / 1e6:,.0f} MB"
             message = f"the file has {size}; the most that is read is {MAX_SIZE // 1_000_000} MB"
             return None, [_problem(file, "too-large", message, "split it into several files")]
         return _decoded(path.read_bytes(), file)
     except FileNotFoundError:
-        return None, [_problem(file, "no-file", f"there is no file '{file}'", _neighbour(path))]
+        return None, [_problem(file, "no-file", f"there is no file '{file}'", neighbour(path))]
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         return None, [_problem(file, "unreadable", f"'{file}' cannot be read: {reason}")]
@@ -76,6 +78,17 @@ def read_nodes(text: str, file: str) -> tuple[list[Node], list[Problem]]:
     from runner.document.yaml import parse_yaml
 
     return parse_yaml(text, file)
+
+
+def neighbour(path: Path) -> str:
+    """Help for a file that is not there: the nearest name beside it."""
+    if not path.parent.is_dir():
+        return f"there is no folder '{path.parent}' either"
+    names = sorted(other.name for other in path.parent.iterdir() if other.name != path.name)
+    near = nearest(path.name, names[:1000])
+    return (
+        f"did you mean '{path.parent / near}'?" if near else f"nothing in the folder '{path.parent}' is named like it"
+    )
 
 
 def _kind_problem(document: Document) -> Problem | None:
@@ -122,13 +135,6 @@ def _forbidden(text: str, offset: int, file: str) -> Problem:
     message = f"the character U+{ord(text[offset]):04X} may not stand in a document"
     help = f'remove it, or write it as "\\u{ord(text[offset]):04X}" in double quotes'
     return Problem(Position(file, len(lines), len(lines[-1]) + 1), "character", message, help)
-
-
-def _neighbour(path: Path) -> str | None:
-    if not path.parent.is_dir():
-        return f"there is no folder '{path.parent}' either"
-    near = nearest(path.name, sorted(other.name for other in path.parent.iterdir())[:1000])
-    return f"did you mean '{path.parent / near}'?" if near else None
 
 
 def _problem(file: str, code: str, message: str, help: str | None = None) -> Problem:

@@ -276,3 +276,79 @@ def test_completion_scripts(runner: Run) -> None:
 
 def test_version_as_json(runner: Run) -> None:
     assert set(json.loads(runner("version", "--format", "json")[1])) == {"runner", "python", "platform"}
+
+
+def test_runs_of_a_pipeline_that_never_ran(runner: Run) -> None:
+    runner("run", "good.yaml")
+    assert runner("runs", "list", "--pipeline", "other")[1] == "no runs of a pipeline 'other'\n"
+
+
+def test_a_run_that_has_ended_cannot_be_cancelled(runner: Run) -> None:
+    runner("run", "good.yaml")
+    code, _, err = runner("runs", "cancel", "last")
+    assert (code, "has ended already: succeeded" in err, "see: runner runs show" in err) == (64, True, True)
+
+
+def test_an_unknown_flavor_is_a_misuse(runner: Run) -> None:
+    code, _, err = runner("flavors", "lcal")
+    assert (code, "did you mean 'local'?" in err) == (64, True)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("init", "/proc/x"),
+        ("schema", "--write", "/proc/x"),
+        ("compile", "good.yaml", "-o", "/proc/x"),
+        ("artifacts", "get", "last", "then", "-o", "/proc/x"),
+        ("artifacts", "get", "last", "then", "-o", "good.yaml/x"),
+    ],
+)
+def test_a_path_that_cannot_be_written_is_no_bug_of_ours(runner: Run, arguments: tuple[str, ...]) -> None:
+    runner("run", "good.yaml")
+    code, _, err = runner(*arguments)
+    assert code in (5, 64)
+    assert "error: " in err and "   help: " in err and "bug" not in err
+
+
+@pytest.mark.parametrize("verb", ["plan", "run", "compile"])
+def test_a_folder_is_no_pipeline(runner: Run, project: Path, verb: str) -> None:
+    code, _, err = runner(verb, str(project))
+    assert (code, "is a folder" in err, "name one of the files in it" in err) == (3, True, True)
+
+
+def test_a_parameter_left_empty_is_shown_as_it_was_written(runner: Run, project: Path) -> None:
+    text = PIPELINE.format(name="number", module="face_steps", then="count")
+    (project / "number.yaml").write_text(text.replace("{type: string, default: world}", "{type: integer, default: 1}"))
+    code, _, err = runner("plan", "number.yaml", "-p", "name=")
+    assert (code, "the parameter 'name' is '', not an integer" in err) == (64, True)
+    assert "fits its declaration at number.yaml:5:3" in err
+
+
+def test_a_missing_file_of_parameters_shows_no_line(runner: Run) -> None:
+    code, _, err = runner("plan", "good.yaml", "--params-file", "nowhere.yaml")
+    assert (code, err.splitlines()[0]) == (3, "nowhere.yaml:1:1: error[no-file]: there is no file 'nowhere.yaml'")
+    assert " | " not in err
+
+
+def test_what_comes_from_the_defaults_is_refused_once_for_all_steps(runner: Run, project: Path) -> None:
+    text = PIPELINE.format(name="large", module="face_steps", then="count")
+    (project / "large.yaml").write_text(text + "defaults: {resources: {cpu_count: 90000}}\n")
+    code, _, err = runner("plan", "large.yaml")
+    assert (code, err.count("error[not-enough]"), "(and so for 1 more step)" in err) == (4, 1, True)
+
+
+def test_init_says_a_command_that_a_shell_can_read(runner: Run) -> None:
+    assert "run it: cd 'two words' && runner run" in runner("init", "two words")[1]
+
+
+def test_the_zsh_script_brings_completion_along(runner: Run) -> None:
+    first, second, *_ = runner("completion", "zsh")[1].splitlines()
+    assert first == "#compdef runner"
+    assert "compinit" in second
+
+
+@pytest.mark.parametrize("group", ["runs", "artifacts"])
+def test_an_unknown_command_is_told_the_known_ones(runner: Run, group: str) -> None:
+    assert "did you mean 'list'?" in runner(group, "lst")[2]
+    assert "known: " in runner(group, "xyz")[2]
