@@ -35,7 +35,7 @@ def test_files_and_folders(store: LocalArtifactStore, tmp_path: Path) -> None:
     (tmp_path / "made/empty").mkdir(parents=True)
     (tmp_path / "made/a").write_text("abc")
     assert peek(save(tmp_path / "made/a", store), store) == "file a, 3 bytes"
-    assert peek(save(tmp_path / "made", store), store).split() == ["folder", "made,", "1", "files", "3", "a", "empty/"]
+    assert peek(save(tmp_path / "made", store), store).split() == ["folder", "made,", "1", "file", "3", "a", "empty/"]
 
 
 def test_a_long_one_is_cut(store: LocalArtifactStore) -> None:

@@ -129,3 +129,17 @@ def test_resources_in_words():
     assert resources_text(LARGE) == "2 cpu, 2GB, 1 gpu a100, 1GiB shm"
     assert resources_text({"cpu_count": 0.5, "gpu_type": "t4", "disk": 10**10}) == "0.5 cpu, gpu t4, 10GB disk"
     assert resources_text({}) == ""
+
+
+def test_what_a_reused_step_was_made_from_is_left_out_of_the_graph() -> None:
+    plan = planned(
+        step("split", 0, REUSED, "not selected", inputs={"data": ("load", "output")}),
+        step("fit", 1, RUN, "", inputs={"train": ("split", "output")}),
+        left_out=("load",),
+    )
+    assert plan_dot(plan).count(" -> ") == 1
+    assert plan_mermaid(plan).count("-->") == 1
+
+
+def test_a_plan_without_reasons_has_no_such_column() -> None:
+    assert "why" not in plan_text(planned(step("a", 1, RUN, "")))

@@ -147,3 +147,9 @@ def test_a_run_that_has_not_ended_has_no_time() -> None:
 def test_many_outputs_are_cut_short() -> None:
     outputs = {f"o{n}": Artifact("u", "json", 10, "d") for n in range(6)}
     assert steps_table([StepRun("s", "succeeded", 1, outputs=outputs)]).endswith("o3 (json, 10 B), and 2 more")
+
+
+def test_a_run_without_steps_or_parameters_is_told_all_the_same() -> None:
+    assert steps_table([]) == ""
+    text = run_details(Run("r1", "p", "s", "failed", started=0.0, reason="it could not start"), zone=UTC)
+    assert "status    failed: it could not start" in text and "parameters" not in text

@@ -202,3 +202,24 @@ def test_values_are_told_with_their_type(value, text):
 
 def test_a_long_value_is_cut():
     assert named_value("x" * 100) == f"str '{'x' * 59}…'"
+
+
+class Unclear(type):
+    def __subclasscheck__(cls, other: type) -> bool:
+        raise TypeError("ask someone else")
+
+
+class Odd(metaclass=Unclear): ...
+
+
+def test_a_class_that_cannot_be_asked_fits() -> None:
+    assert fits(Base, Odd)
+    assert fits(Odd, Base)
+
+
+def test_an_alias_stands_for_what_it_names() -> None:
+    from typing_extensions import TypeAliasType
+
+    alias = TypeAliasType("alias", int)
+    assert misfit(1, alias) is None
+    assert misfit("a", alias) is not None

@@ -297,3 +297,28 @@ def test_outputs_that_are_not_clear_are_not_judged(check, returns):
 def test_one_declared_output_is_the_value_itself(check):
     code = "def one() -> int: ...\ndef two(x: str): ..."
     assert one(check(code, EDGE % (", outputs: [a]", "one.a")))[1] == "wrong-input-type"
+
+
+def test_a_callable_without_a_signature_is_not_judged(check):
+    assert check("run = dict", STEP % ", parameters: {anything: 1}") == []
+
+
+def test_a_table_that_is_not_known_yet_is_not_judged(check):
+    head = "parameters: {all: {type: object}}\n"
+    assert check("def run(x, y): ...", STEP % ', parameters: "${parameters.all}"', head) == []
+
+
+def test_importing_is_interrupted_by_the_user(check):
+    with pytest.raises(KeyboardInterrupt):
+        check("raise KeyboardInterrupt", STEP % "")
+
+
+def test_a_return_value_that_is_a_protocol_may_hold_several(check):
+    code = "from typing import Protocol\nclass P(Protocol):\n    size: int\ndef run() -> P: ..."
+    assert check(code, STEP % ", outputs: [low, high]") == []
+
+
+def test_the_giver_of_an_input_may_be_beyond_reach(check):
+    code = "def run(x: int): ..."
+    steps = "  up: {entrypoint: 'nothing.at:all'}\n" + STEP % ", inputs: {x: up}"
+    assert [problem.code for problem in check(code, steps)] == ["unknown-module"]

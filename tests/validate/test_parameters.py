@@ -83,7 +83,7 @@ def test_a_parameter_that_is_not_declared() -> None:
 def test_a_default_that_does_not_fit() -> None:
     assert values({"type": "integer", "default": "3"}) == (
         None,
-        ("wrong-type", "the parameter 'x' is '3', not an integer", None),
+        ("wrong-type", "the parameter 'x' is the text '3', not an integer", None),
     )
 
 

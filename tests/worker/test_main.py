@@ -1,0 +1,85 @@
+"""`python -m runner.worker JOB`, as an engine starts it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from runner.plan.deployment import StepJob, job_to_json
+
+
+def worker(desk: Any, job: StepJob | str, *, as_file: bool = False, **environment: str) -> Any:
+    """The worker's process when it has ended, started from a folder that is not the project's."""
+    text = job if isinstance(job, str) else json.dumps(job_to_json(job))
+    argument = base64.b64encode(text.encode()).decode()
+    if as_file:
+        argument = str(desk.folder / "job.json")
+        (desk.folder / "job.json").write_text(text)
+    command = [sys.executable, "-m", "runner.worker", argument]
+    return subprocess.run(command, cwd="/", env={**os.environ, **environment}, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("as_file", [True, False])
+def test_a_job_is_a_file_or_base64(desk: Any, as_file: bool) -> None:
+    ended = worker(desk, desk.job("one", announce=True), as_file=as_file)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
+    assert desk.values(desk.ledger.result("r1", "a", 1)) == {"output": 1}
+    assert desk.ledger.started("r1", "a", 1)["pid"] == desk.ledger.result("r1", "a", 1).pid
+
+
+def test_it_runs_in_the_projects_folder(desk: Any) -> None:
+    worker(desk, desk.job("where"))
+    assert desk.values(desk.ledger.result("r1", "a", 1))["output"] == [str(desk.folder)] * 2
+
+
+def test_inputs_are_handed_over_through_the_ledger_alone(desk: Any) -> None:
+    worker(desk, desk.job("one"))
+    ended = worker(desk, desk.job("add", "b", inputs={"x": ("a", "output")}))
+    assert ended.returncode == 0
+    assert desk.values(desk.ledger.result("r1", "b", 1)) == {"output": 2}
+
+
+def test_a_failed_step_ends_with_1_and_its_traceback(desk: Any) -> None:
+    ended = worker(desk, desk.job("fail", parameters={"text": "no"}))
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("Traceback") and ended.stderr.endswith("ValueError: no\n")
+    assert desk.ledger.result("r1", "a", 1).status == "failed"
+
+
+def test_a_failure_without_a_traceback_is_told_in_its_own_words(desk: Any) -> None:
+    ended = worker(desk, desk.job("nothing"))
+    assert (ended.returncode, ended.stderr) == (1, "module 'worker_steps' has no function 'nothing'\n")
+
+
+def test_a_secret_comes_from_the_environment_and_not_in_the_job(desk: Any) -> None:
+    job = desk.job("environment", environment={"TOKEN": "${secrets.HUSH}"}, parameters={"name": "TOKEN"})
+    assert worker(desk, job, HUSH="quiet").returncode == 0
+    assert desk.values(desk.ledger.result("r1", "a", 1)) == {"output": "quiet"}
+
+
+def test_a_store_that_cannot_be_written_ends_with_74(desk: Any) -> None:
+    (desk.folder / "taken").write_text("a file where the store should be")
+    store = {"flavor": "local", "path": str(desk.folder / "taken")}
+    ended = worker(desk, desk.job("one")._replace(artifact_store=store))
+    assert (ended.returncode, ended.stderr.startswith("error: ")) == (74, True)
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("arguments", [[], ["a", "b"]])
+def test_misuse_ends_with_64(arguments: list[str]) -> None:
+    ended = subprocess.run([sys.executable, "-m", "runner.worker", *arguments], capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr.startswith("usage: ")) == (64, True)
+
+
+@pytest.mark.parametrize("text", ["not json", "[]", "{}"])
+def test_what_is_no_job_ends_with_64_and_no_traceback(desk: Any, text: str) -> None:
+    for as_file in (True, False):
+        ended = worker(desk, text, as_file=as_file)
+        assert (ended.returncode, "Traceback" in ended.stderr) == (64, False)
+        assert "is no job" in ended.stderr
