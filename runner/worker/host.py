@@ -223,6 +223,7 @@ def main() -> None:
     gc.freeze()  # collections in children then leave the shared pages alone
     with contextlib.suppress(ConnectionError):
         host.serve()
+    os._exit(0)  # the runner waits for this end, and there is nothing left to tidy up
 
 
 def _import(modules: list[str]) -> None:
