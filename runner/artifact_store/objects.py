@@ -73,7 +73,7 @@ def put_bytes(data: bytes, store: ArtifactStore) -> Stored:
     """Store a small content; its key, size and digest."""
     digest = hashlib.sha256(data).hexdigest()
     key = object_key(digest)
-    if store.size(key) != len(data):
+    if not store.put_if_absent(key, data) and store.size(key) != len(data):
         store.put(key, data)
     return key, len(data), digest
 

@@ -60,7 +60,7 @@ def run_here(jobs: int, ledger: Ledger) -> bool:
     if _environment() != before:
         os.environb.clear()
         os.environb.update(before)
-    _keep_output(message["log"], resolver)
+    _keep_output(job, ledger, resolver)
     answer(jobs, told)
     return True
 
@@ -169,7 +169,7 @@ def _redirect(target: int) -> None:
     os.dup2(target, 2)
 
 
-def _keep_output(log: str, resolver: Resolver) -> None:
+def _keep_output(job: StepJob, ledger: Ledger, resolver: Resolver) -> None:
     """What a step of an unforked host printed stands in the host's own output: move it to the step's log."""
     size = os.lseek(1, 0, os.SEEK_CUR)
     if not size:
@@ -177,9 +177,7 @@ def _keep_output(log: str, resolver: Resolver) -> None:
     data = os.pread(1, size, 0)
     if resolver.secrets:
         data = resolver.mask(data.decode("utf-8", "replace")).encode()
-    os.makedirs(os.path.dirname(log), exist_ok=True)
-    with open(log, "ab") as file:
-        file.write(data)
+    ledger.append_log(job.run_id, job.step, job.attempt, data.decode("utf-8", "replace"))
     os.ftruncate(1, 0)
     os.lseek(1, 0, os.SEEK_SET)
 

@@ -104,9 +104,10 @@ class LocalLauncher(Launcher):
         attempt = (job.step, job.attempt)
         host = self._host_for(step)
         limits = self.shares.limits(attempt)
-        log = self._log_file(job)
-        self.logs[attempt] = Tail(log)
         host.attempts[attempt] = ""
+        # Without a process of its own an attempt needs no log before it has printed something: its folders are made
+        # here while it runs.
+        log = self._log_file(job) if self.isolate else ""
         message = marshal.dumps({"job": job_fields(job), "limits": limits, "log": log})
         if len(message) >= MESSAGE:
             file = self.folder / f"{job.step}.{job.attempt}.job"
@@ -114,6 +115,7 @@ class LocalLauncher(Launcher):
             message = marshal.dumps({"file": str(file)})
         with contextlib.suppress(ConnectionError):  # a host that is gone is noticed by its closed control
             host.jobs.sendall(message)
+        self.logs[attempt] = Tail(log or self._log_file(job))
 
     def poll(self, timeout: float | None) -> list[AttemptEnded | LogLines]:
         if not self.pending:

@@ -50,7 +50,7 @@ class Shares:
     def take(self, attempt: tuple[str, int], resources: Mapping[str, Any]) -> None:
         """Give an attempt what it asks for: the least used processors, memory, the first free accelerators."""
         cpu, memory = float(resources.get("cpu_count", 0)), int(resources.get("memory", 0))
-        cpus = sorted(self.load, key=lambda number: (self.load[number], number))[: math.ceil(cpu)]
+        cpus = sorted(self.load, key=lambda number: (self.load[number], number))[: math.ceil(cpu)] if cpu else []
         gpus = [self.gpus_free.pop(0) for _ in range(resources.get("gpu_count", 0))]
         self.cpu_free -= cpu
         self.memory_free -= memory
