@@ -262,19 +262,9 @@ class LocalLauncher(Launcher):
         mark = uuid.uuid4().hex
         name, variables = key
         marks = {"RUNNER_HOST": mark, "RUNNER_RUN": self.run_id, "RUNNER_WALK": self.walk}
-        environment = {k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"} | dict(variables) | marks
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with open(self.folder / f"host-{mark}.txt", "w+b") as output, theirs, their_jobs:
-            process = subprocess.Popen(
-                [self.environments.python(name), "-c", "from runner.worker.host import main; main()"],
-                cwd=self.project,
-                env=environment,
-                stdin=theirs.fileno(),
-                stdout=output,
-                stderr=output,
-                pass_fds=(their_jobs.fileno(),),
-                start_new_session=True,
-            )
+        with theirs, their_jobs:
+            environment = {**os.environ, **dict(variables), **marks}
+            process = self._spawn(self.environments.python(name), environment, theirs, their_jobs)
             descriptor = their_jobs.fileno()
         host = HostProcess(key, process, ours, jobs, mark)
         self.hosts.append(host)
@@ -291,6 +281,26 @@ class LocalLauncher(Launcher):
         }
         self._send(host, {"hello": hello})
         return host
+
+    def _spawn(
+        self, python: str, environment: dict[str, str], control: socket.socket, jobs: socket.socket
+    ) -> subprocess.Popen[bytes]:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with open(self.folder / f"host-{environment['RUNNER_HOST']}.txt", "w+b") as output:
+                return subprocess.Popen(
+                    [python, "-c", "from runner.worker.host import main; main()"],
+                    cwd=self.project,
+                    env=environment,
+                    stdin=control.fileno(),
+                    stdout=output,
+                    stderr=output,
+                    pass_fds=(jobs.fileno(),),
+                    start_new_session=True,
+                )
+        except OSError as error:
+            help = "make room for files and processes, and run again: `runner runs resume` goes on"
+            raise EngineError(f"no process for steps could be started: {error}", help) from error
 
     def _send(self, host: HostProcess, message: dict[str, Any]) -> None:
         with contextlib.suppress(ConnectionError):  # a host that is gone is noticed by its closed channel
