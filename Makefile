@@ -40,14 +40,16 @@ bench: .venv/.dev  ## time the runner beside the floor and its peers
 clean:
 	rm -rf .venv .runner build dist
 
-.venv/bin/python:
-	$(PYTHON) -m venv .venv
+.venv/.made:
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo "error: '$(PYTHON) -m venv' failed. On Debian: apt-get install python3-venv;" \
+	    "or name another Python 3.11 or newer: make PYTHON=python3.12" >&2; exit 1; }
 	$(BIN)/python -m pip install --quiet --upgrade pip uv
+	@touch $@
 
-.venv/.run: .venv/bin/python pyproject.toml
+.venv/.run: .venv/.made pyproject.toml
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -e '.[examples]'
 	@touch $@
 
-.venv/.dev: .venv/bin/python pyproject.toml
+.venv/.dev: .venv/.made pyproject.toml
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -e '.[dev]'
 	@touch $@ .venv/.run
