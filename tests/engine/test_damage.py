@@ -146,7 +146,7 @@ def test_an_artifact_that_is_gone_during_the_run(workshop: Any) -> None:
     pipeline = workshop.folder / "quick.yaml"
     pipeline.write_text(
         pipeline.read_text()
-        + '  thief: {entrypoint: "kept_steps:steal", after: [first]}\n'
+        + '  thief: {entrypoint: "kept_steps:steal", after: [last]}\n'
         + '  late: {entrypoint: "kept_steps:work", inputs: {a: first}, parameters: {name: late}, after: [thief]}\n'
     )
     steps.write_text(text + "import shutil\ndef steal(): shutil.rmtree('.runner/artifacts/artifacts')\n")
