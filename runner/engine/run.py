@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from runner.artifact_store.ledger import Ledger
+from runner.document.read import text_of
 from runner.engine.history import ledger_of
 from runner.engine.lock import walking
 from runner.engine.previous import LastSuccesses
@@ -28,6 +29,7 @@ from runner.orchestrators.base import BaseOrchestrator, Bundle, Refusal, refusal
 from runner.plan.build import build, deploy
 from runner.plan.code import CodeIndex
 from runner.plan.deployment import DeployedStep, Deployment
+from runner.plan.fingerprint import part
 from runner.plan.plan import Plan, Selection
 from runner.project import (
     Pipeline,
@@ -62,6 +64,7 @@ class Prepared(NamedTuple):
     plan: Plan
     project: Project
     stack: Stack
+    document: tuple[str, str] = ("", "")
 
 
 Happened = Iterator[Event | LogLines]
@@ -89,7 +92,7 @@ def prepare(project: Project, request: Request, env: Mapping[str, str] | None = 
         raise CannotPlan(problems, {pipeline.document.file: pipeline.document.text})
     for obstacle in plan.obstacles:
         raise UsageError(obstacle.message, obstacle.help)
-    return Prepared(plan, project, stack)
+    return Prepared(plan, project, stack, (str(request.pipeline.absolute()), part(pipeline.document.text)))
 
 
 def new_run_id(now: float | None = None) -> str:
@@ -106,7 +109,7 @@ def deployment_of(prepared: Prepared, run_id: str) -> Deployment:
         project=str(prepared.project.root),
         created=time.time(),
         orchestrator=prepared.stack.orchestrator_fields,
-    )
+    )._replace(document=prepared.document)
 
 
 def compiled(prepared: Prepared, run_id: str) -> Bundle:
@@ -147,6 +150,13 @@ def resume(project: Project, run_id: str) -> Happened:
         stack.ledger.write_deployment(deployment)
         stack.ledger.clear_cancel(run_id)
         yield from _record(project, deployment, stack._replace(done=done), orchestrator)
+
+
+def changed_since(project: Project, run_id: str) -> str | None:
+    """The pipeline's file, when it is not what it was as this run was planned: a resume keeps the plan as it was."""
+    path, digest = ledger_of(project, run_id).ledger.deployment(run_id).document
+    text, _ = text_of(Path(path)) if path else (None, [])
+    return project.shown(Path(path)) if text is not None and part(text) != digest else None
 
 
 def open_run_store(project: Project) -> SqliteRunStore | None:

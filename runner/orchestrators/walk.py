@@ -84,6 +84,7 @@ class Walk:
         self.attempts: dict[str, int] = {}
         self.retries: dict[str, int] = {}
         self.running: dict[str, StepJob] = {}
+        self.started: dict[str, float] = {}
         self.keys: dict[str, str | None] = {}
         self.retry_at: list[tuple[float, str]] = []
         self.deadlines: list[tuple[float, str, int]] = []
@@ -160,6 +161,7 @@ class Walk:
         attempt = self.attempts[step.name] = self.attempts.get(step.name, 0) + 1
         job = self._job(step, attempt)
         self.running[step.name] = job
+        self.started[step.name] = self.clock()
         self.launcher.start(step, job)
         if step.timeout is not None:
             heapq.heappush(self.deadlines, (time.monotonic() + step.timeout, step.name, attempt))
@@ -218,10 +220,13 @@ class Walk:
 
     def _succeeded(self, result: StepResult) -> Event:
         self._finished(result.step, result.outputs)
+        # As long as it was waited for: with the start of its process, the import of its modules, its way back.
+        started = self.started.get(result.step)
+        lasted = result.ended - result.started if started is None else self.clock() - started
         data: dict[str, Any] = {
             "outputs": artifacts_to_json(result.outputs),
-            "started": result.started,
-            "duration": round(result.ended - result.started, 6),
+            "started": result.started if started is None else started,
+            "duration": round(lasted, 6),
         }
         if result.metrics:
             data["metrics"] = result.metrics

@@ -59,6 +59,7 @@ class Deployment(NamedTuple):
     `artifact_store` flavor and fields, absolute: {"flavor": "local", "path": "/…"}
     `project`        the project's root folder on the machine that planned
     `use_cache`      False for `--no-cache`: results are stored but none is looked up
+    `document`       the pipeline's file, absolute, and the digest of its text when this was planned
     """
 
     run_id: str
@@ -75,6 +76,7 @@ class Deployment(NamedTuple):
     created: float = 0.0
     file: str = ""
     orchestrator: dict[str, Any] = {}
+    document: tuple[str, str] = ("", "")
 
 
 class StepJob(NamedTuple):

@@ -3,7 +3,7 @@
 Standard input is its control: lines of JSON come in,
     {"hello": {"store": …, "modules": […], "isolate": true, "ready": 2, "jobs": descriptor}}      first of all
     {"stop": [step, attempt], "reason": "timeout", "grace": seconds}
-and for each attempt whose process is gone a line goes out:
+Out goes {"ready": true} once the modules are imported, and for each attempt whose process is gone a line:
     {"gone": [step, attempt], "code": exit code or minus signal, "reason": …, "message": …}
 Jobs come by a second socket, a message each, which the ready children read themselves; whoever takes one says so to
 the host, runs it, answers on the same socket, and ends. So a step does not wait for a fork, which happened while the
@@ -173,7 +173,7 @@ class Host:
         for pid, child in list(self.children.items()):
             if child.memory and not child.reason and (used := tree_memory(pid)) > child.memory:
                 self._doom(pid, child, "out-of-memory", 0)
-                child.message = f"{used} bytes in use, {child.memory} allowed"
+                child.message = f"it used {used >> 20} MiB of memory, and its resources allow {child.memory >> 20} MiB"
             if child.deadline is not None and time.monotonic() >= child.deadline:
                 kill_tree(pid)
                 child.deadline = time.monotonic() + 1
@@ -219,6 +219,7 @@ def main() -> None:
     host = Host(control, hello, rest)
     if hello["isolate"]:
         rehearse(20)
+    os.write(control, b'{"ready": true}\n')
     gc.collect()
     gc.freeze()  # collections in children then leave the shared pages alone
     with contextlib.suppress(ConnectionError):

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from runner.engine import history
-from runner.engine.run import Request, deployment_of, new_run_id, prepare, resume, start
+from runner.engine.run import Request, changed_since, deployment_of, new_run_id, prepare, resume, start
 from runner.errors import CannotPlan, StateError, UsageError
 from runner.project import Project
 from runner.records import Event
@@ -126,3 +126,14 @@ def test_an_orchestrator_that_fails_before_the_first_event_leaves_a_failed_run(
         run(project)
     found = history.find(project, "r1")
     assert (found.status, found.reason, list(found.steps)) == ("failed", "out of reach", ["a", "b"])
+
+
+def test_a_document_changed_since_is_named(tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    file = tmp_path / "p.yaml"
+    (tmp_path / "noted.py").write_text("def f(): return 1\n")
+    file.write_text('kind: pipeline\nname: p\nsteps:\n  a: {entrypoint: "noted:f"}\n')
+    list(start(prepare(project, Request(file), {}), "r1"))
+    assert changed_since(project, "r1") is None
+    file.write_text(file.read_text() + "# another thought\n")
+    assert changed_since(project, "r1") == project.shown(file)

@@ -130,6 +130,7 @@ def numbers(file: Path) -> list[int]:
 def test_memory_is_enforced_over_the_whole_tree(bench: Bench, function: str) -> None:
     run = bench.run(step("a", function, parameters={"size": 400_000_000}, resources={"memory": 150_000_000}))
     assert bench.reason(run) == "out-of-memory"
+    assert run.steps["a"].error is not None and "its resources allow 143 MiB" in run.steps["a"].error.message
 
 
 def test_memory_within_the_limit_is_left_alone(bench: Bench) -> None:
@@ -279,6 +280,30 @@ def test_a_step_that_waits_for_its_environment_can_be_stopped(bench: Bench, monk
     monkeypatch.setattr(Environments, "make", lambda self, name: time.sleep(30))
     own = {"settings": {"environment": "venv"}, "image": {"requirements": ["six"]}}
     assert bench.reason(bench.run(step("a", "where", timeout=0.3, **own))) == "timeout"
+
+
+def test_a_timeout_covers_the_import_of_the_module(bench: Bench) -> None:
+    (bench.folder / "slow_module.py").write_text("import time\nprint('importing')\ntime.sleep(60)\ndef f(): pass\n")
+    slow = DeployedStep("a", "slow_module:f", cache=False, timeout=0.7)
+    beside = step("b", "value", parameters={"x": 1})
+    happened = list(bench.happened(slow, beside, max_parallel=2))
+    run = fold(item for item in happened if isinstance(item, Event))
+    assert bench.reason(run) == "timeout"
+    assert "importing" in "".join(item.text for item in happened if isinstance(item, LogLines))
+
+
+def test_a_step_beside_one_that_was_stopped_in_its_import_starts_anew(bench: Bench) -> None:
+    once = "import os, time\nif not os.path.exists('seen'):\n    open('seen', 'w').close()\n    time.sleep(60)\n"
+    (bench.folder / "slow_once.py").write_text(once + "def f(): return 1\n")
+    steps = [DeployedStep(name, "slow_once:f", cache=False, timeout=limit) for name, limit in (("a", 0.7), ("b", 50.0))]
+    run = bench.run(*steps, max_parallel=2)
+    assert (bench.reason(run), run.steps["b"].status) == ("timeout", "succeeded")
+
+
+def test_a_module_that_ends_its_process_fails_its_own_step_only(bench: Bench) -> None:
+    (bench.folder / "deadly.py").write_text("import os\nos._exit(5)\n")
+    run = bench.run(DeployedStep("a", "deadly:f", cache=False), step("b", "value", parameters={"x": 1}), max_parallel=2)
+    assert (bench.reason(run), run.steps["b"].status) == ("exit", "succeeded")
 
 
 def test_a_broken_walk_leaves_no_process(bench: Bench, tmp_path: Path) -> None:

@@ -34,11 +34,18 @@ WARM = 8  # hosts that are kept waiting at a time
 class HostProcess:
     """A host, and the attempts that it runs (with the reason why they were stopped).
 
-    `key` is what makes steps share it: environment and variables; `control` and `jobs` are the two sockets to it.
+    It is `ready` when it has imported the steps' modules. `key` is what makes steps share it: environment and
+    variables; `control` and `jobs` are the two sockets to it.
     """
 
     def __init__(
-        self, key: Key, process: subprocess.Popen[bytes], control: socket.socket, jobs: socket.socket, mark: str
+        self,
+        key: Key,
+        process: subprocess.Popen[bytes],
+        control: socket.socket,
+        jobs: socket.socket,
+        mark: str,
+        output: str,
     ) -> None:
         self.key = key
         self.process = process
@@ -46,6 +53,8 @@ class HostProcess:
         self.jobs = jobs
         self.mark = mark
         self.buffer = b""
+        self.output = Tail(output)
+        self.ready = False
         self.attempts: dict[tuple[str, int], str] = {}
 
 
@@ -82,9 +91,11 @@ class LocalLauncher(Launcher):
         self.made, self.makes = os.pipe()
         self.shares = Shares(machine)
         self.hosts: list[HostProcess] = []
-        self.logs: dict[tuple[str, int], Tail] = {}
+        self.logs: dict[Attempt, Tail] = {}
+        self.jobs: dict[Attempt, tuple[DeployedStep, StepJob]] = {}
         self.pending: list[AttemptEnded | LogLines] = []
         self.keys: dict[str, Key] = {}
+        self.cold: set[Key] = set()
         self.poller = select.poll()
         self.by_descriptor: dict[int, HostProcess] = {}
         self.steps = list(steps)
@@ -105,6 +116,7 @@ class LocalLauncher(Launcher):
         host = self._host_for(step)
         limits = self.shares.limits(attempt)
         host.attempts[attempt] = ""
+        self.jobs[attempt] = (step, job)
         # Without a process of its own an attempt needs no log before it has printed something: its folders are made
         # here while it runs.
         log = self._log_file(job) if self.isolate else ""
@@ -120,6 +132,9 @@ class LocalLauncher(Launcher):
     def poll(self, timeout: float | None) -> list[AttemptEnded | LogLines]:
         if not self.pending:
             self._wait(timeout)
+        for host in self.hosts:
+            if not host.ready:
+                self._pass_on_output(host)
         for attempt, tail in self.logs.items():
             if text := tail.read():
                 self.pending.append(LogLines(*attempt, text))
@@ -132,10 +147,11 @@ class LocalLauncher(Launcher):
         for host in self.hosts:
             if (step, attempt) in host.attempts:
                 host.attempts[step, attempt] = reason
-                if self.isolate:
+                if self.isolate and host.ready:
                     self._send(host, {"stop": [step, attempt], "reason": reason, "grace": GRACE})
                 else:
-                    self._kill(host)  # the step is the host; its end is told when the channel closes
+                    # The step is the host, or the host is still busy with imports: its channel will tell its end.
+                    self._kill(host)
                 return
 
     def close(self) -> None:
@@ -185,6 +201,10 @@ class LocalLauncher(Launcher):
         *lines, host.buffer = (host.buffer + data).split(b"\n")
         for line in lines:
             told = json.loads(line)
+            if "ready" in told:
+                self._pass_on_output(host)
+                host.ready = True
+                continue
             attempt = tuple(told["gone"])
             if attempt in host.attempts:
                 host.attempts.pop(attempt)
@@ -193,6 +213,7 @@ class LocalLauncher(Launcher):
     def _ended(self, ended: AttemptEnded) -> None:
         attempt = (ended.step, ended.attempt)
         self.shares.give_back(attempt)
+        self.jobs.pop(attempt, None)
         tail = self.logs.pop(attempt, None)
         if tail is not None and (text := tail.read(whole=True)):
             self.pending.append(LogLines(*attempt, text))
@@ -203,7 +224,15 @@ class LocalLauncher(Launcher):
         kill_marked("RUNNER_HOST", host.mark)
         self._forget(host)
         code = host.process.wait()
+        # Before it was ready nothing had begun: a module did not survive its import, or a step was stopped meanwhile.
+        # The other steps get a host that imports nothing beforehand, so that each has to do with its own module only.
+        spared = not host.ready and host.key not in self.cold
+        if spared:
+            self.cold.add(host.key)
         for (step, attempt), reason in host.attempts.items():
+            if spared and not reason:
+                self._launch(*self.jobs[step, attempt])
+                continue
             message = "" if reason else f"the process that hosted it ended with {_describe(code)}"
             self._ended(AttemptEnded(step, attempt, code, reason or "lost", message))
 
@@ -266,12 +295,13 @@ class LocalLauncher(Launcher):
             environment = {**os.environ, **dict(variables), **marks}
             process = self._spawn(self.environments.python(name), environment, theirs, their_jobs)
             descriptor = their_jobs.fileno()
-        host = HostProcess(key, process, ours, jobs, mark)
+        host = HostProcess(key, process, ours, jobs, mark, self._output_of(mark))
         self.hosts.append(host)
         for channel in (ours, jobs):
             self.by_descriptor[channel.fileno()] = host
             self.poller.register(channel.fileno(), select.POLLIN)
-        modules = dict.fromkeys(s.entrypoint.partition(":")[0] for s in self.steps if self._key(s) == key)
+        warm = [] if key in self.cold else [step for step in self.steps if self._key(step) == key]
+        modules = dict.fromkeys(step.entrypoint.partition(":")[0] for step in warm)
         hello = {
             "store": self.ledger.settings,
             "modules": list(modules),
@@ -287,7 +317,7 @@ class LocalLauncher(Launcher):
     ) -> subprocess.Popen[bytes]:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with open(self.folder / f"host-{environment['RUNNER_HOST']}.txt", "w+b") as output:
+            with open(self._output_of(environment["RUNNER_HOST"]), "w+b") as output:
                 return subprocess.Popen(
                     [python, "-c", "from runner.worker.host import main; main()"],
                     cwd=self.project,
@@ -301,6 +331,15 @@ class LocalLauncher(Launcher):
         except OSError as error:
             help = "make room for files and processes, and run again: `runner runs resume` goes on"
             raise EngineError(f"no process for steps could be started: {error}", help) from error
+
+    def _output_of(self, mark: str) -> str:
+        return str(self.folder / f"host-{mark}.txt")
+
+    def _pass_on_output(self, host: HostProcess) -> None:
+        """What modules print while they are imported belongs to the first step that waits for them."""
+        if self.isolate and host.attempts and (text := host.output.read()):
+            with open(self.logs[next(iter(host.attempts))].path, "ab") as log:
+                log.write(text.encode())
 
     def _send(self, host: HostProcess, message: dict[str, Any]) -> None:
         with contextlib.suppress(ConnectionError):  # a host that is gone is noticed by its closed channel

@@ -29,7 +29,7 @@ READY = 8  # the most forked processes that wait for work; more steps at a time 
 
 
 class LocalOrchestrator(BaseOrchestrator):
-    """Runs steps on this machine, by a walk of ours."""
+    """Runs steps on this machine; needs no engine beside `runner` itself."""
 
     flavor = "local"
     Settings = LocalSettings
