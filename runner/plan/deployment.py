@@ -112,6 +112,8 @@ def deployment_from(data: Mapping[str, Any]) -> Deployment:
     """Read `deployment.json` back; keys of a newer version are passed over."""
     known = {key: data[key] for key in Deployment._fields if key in data}
     known["steps"] = {name: _step_from(fields) for name, fields in data["steps"].items()}
+    path, digest = data.get("document", ("", ""))
+    known["document"] = (path, digest)
     known["provided"] = {name: artifacts_from(outputs) for name, outputs in data.get("provided", {}).items()}
     return Deployment(**known)
 
