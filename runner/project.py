@@ -14,6 +14,7 @@ from runner.document.node import Document
 from runner.document.read import neighbour, read_text, text_of
 from runner.errors import InvalidDocuments, Position, Problem, UsageError, nearest
 from runner.orchestrators import registry
+from runner.plan.fingerprint import part
 from runner.plugins import UnknownPlugin
 from runner.spec.common import Spec
 from runner.spec.pipeline import ImageSettings, Parameter, PipelineSpec
@@ -99,6 +100,52 @@ def texts_of(documents: Iterable[Document]) -> dict[str, str]:
     return {document.file: document.text for document in documents}
 
 
+def is_project(project: Project) -> bool:
+    """Whether anything in this folder says that it is one."""
+    there = ("pipelines", "stacks", project.state.name, *MARKERS)
+    return any((project.root / name).exists() for name in there)
+
+
+def find_pipeline(project: Project, named: Path) -> Path:
+    """The file meant by what stands on a command line: a file, or the name of a pipeline in `pipelines/`.
+
+    A pipeline is named by its document, or by its file without the ending. Raises UsageError when there is none.
+    """
+    if named.exists() or named.suffix in SUFFIXES or len(named.parts) != 1:
+        return named
+    declared = pipelines_of(project)
+    fits = [path for path, name in declared if name == named.name] or [
+        path for path, _ in declared if path.stem == named.name
+    ]
+    if len(fits) == 1:
+        return fits[0]
+    if fits:
+        files = ", ".join(project.shown(path) for path in fits)
+        raise UsageError(f"several pipelines are named '{named}'", f"say which file: {files}")
+    names = list(dict.fromkeys(name for _, name in declared))
+    guess = nearest(named.name, names)
+    known = f"pipelines here: {', '.join(names)}" if names else "there are none in 'pipelines': give a file"
+    raise UsageError(
+        f"there is no file and no pipeline '{named}'", (f"did you mean '{guess}'? " if guess else "") + known
+    )
+
+
+def pipelines_of(project: Project) -> list[tuple[Path, str]]:
+    """The files of `pipelines/` that declare a pipeline, or cannot be read, and its name or the file's."""
+    folder = project.root / "pipelines"
+    found: list[tuple[Path, str]] = []
+    for path in files_of(project, [folder]) if folder.is_dir() else []:
+        documents, problems, _ = _read_all(project, [path])
+        names = [document.name or path.stem for document in documents if document.kind == "pipeline"]
+        found += [(path, name) for name in names or ([path.stem] if problems else [])]
+    return found
+
+
+def stack_names(project: Project) -> list[str]:
+    """The stacks that `--stack` may name."""
+    return _stack_names(_read_all(project, _stack_files(project))[0])
+
+
 def load_pipeline(project: Project, path: Path, given: Mapping[str, Any], env: Mapping[str, str]) -> Pipeline:
     """The one pipeline of a file, for a run with these parameters.
 
@@ -177,13 +224,21 @@ def step_settings(pipeline: Pipeline, flavor: type[BaseOrchestrator], name: str)
     }
 
 
-def step_images(spec: PipelineSpec) -> dict[str, dict[str, Any]]:
-    """For each step its `settings.image`, the step's fields over the pipeline's."""
-    return {
+def step_images(spec: PipelineSpec, root: Path) -> dict[str, dict[str, Any]]:
+    """For each step its `settings.image`, the step's fields over the pipeline's.
+
+    A requirements file is the file and what it says: `requirements_digest` is there, so that the cache sees it change.
+    """
+    images = {
         step: ImageSettings.model_validate(merged).model_dump(mode="json", exclude_none=True)
         for step, merged in _merged(spec, "image").items()
         if merged
     }
+    for image in images.values():
+        if isinstance(file := image.get("requirements"), str):
+            text, _ = text_of(root / file)
+            image["requirements_digest"] = part(text)
+    return images
 
 
 def locate(document: Document, path: Sequence[str]) -> Position:

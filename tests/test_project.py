@@ -21,6 +21,7 @@ from runner.project import (
     step_settings,
     validate_paths,
 )
+from runner.spec.pipeline import PipelineSpec
 from runner.validate.parameters import RawText
 
 PIPELINE = """
@@ -215,7 +216,7 @@ def test_a_broken_file_is_told_at_its_position(project: Project) -> None:
 
 def test_the_steps_own_settings_go_before_the_pipelines(project: Project) -> None:
     pipeline = load_pipeline(project, Path("pipelines/p.yaml"), {}, {})
-    assert step_images(pipeline.spec)["a"] == {"base": "debian", "apt": ["make"]}
+    assert step_images(pipeline.spec, project.root)["a"] == {"base": "debian", "apt": ["make"]}
     flavor = type(default_stack(project).orchestrator)
     assert step_settings(pipeline, flavor, "local")["a"]["environment"] == "current"
 
@@ -326,3 +327,14 @@ def test_a_link_that_leads_nowhere_is_not_told_itself(project: Project) -> None:
 def test_an_artifact_store_of_its_own_is_checked(project: Project) -> None:
     file = write(project, "store.yaml", "kind: artifact_store\nname: kept\nflavor: local\npaht: x\n")
     assert problems(project, file) == [("store.yaml:4:1", "unknown-key", "did you mean 'path'?")]
+
+
+def test_a_requirements_file_counts_with_what_it_says(tmp_path: Path) -> None:
+    steps = {"a": {"entrypoint": "m:f", "settings": {"image": {"requirements": "needs.txt"}}}}
+    spec = PipelineSpec.model_validate({"kind": "pipeline", "name": "p", "steps": steps})
+    (tmp_path / "needs.txt").write_text("six\n")
+    before = step_images(spec, tmp_path)["a"]
+    (tmp_path / "needs.txt").write_text("six==1.16\n")
+    after = step_images(spec, tmp_path)["a"]
+    assert before["requirements"] == after["requirements"] == "needs.txt"
+    assert before["requirements_digest"] != after["requirements_digest"]

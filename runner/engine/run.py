@@ -187,7 +187,7 @@ def _plan(
         stack=stack.name,
         flavor=stack.flavor,
         settings=step_settings(pipeline, type(stack.orchestrator), stack.flavor),
-        images=step_images(pipeline.spec),
+        images=step_images(pipeline.spec, project.root),
         resources=pipeline.resources,
         code=CodeIndex(project.root).digest,
         cached=ledger.cached,
