@@ -111,7 +111,7 @@ def find_pipeline(project: Project, named: Path) -> Path:
 
     A pipeline is named by its document, or by its file without the ending. Raises UsageError when there is none.
     """
-    if named.exists() or named.suffix in SUFFIXES or len(named.parts) != 1:
+    if named.is_file() or named.suffix in SUFFIXES or len(named.parts) != 1:
         return named
     declared = pipelines_of(project)
     fits = [path for path, name in declared if name == named.name] or [

@@ -12,6 +12,7 @@ from runner.project import (
     Project,
     default_stack,
     files_of,
+    find_pipeline,
     find_project,
     load_pipeline,
     load_stack,
@@ -338,3 +339,24 @@ def test_a_requirements_file_counts_with_what_it_says(tmp_path: Path) -> None:
     after = step_images(spec, tmp_path)["a"]
     assert before["requirements"] == after["requirements"] == "needs.txt"
     assert before["requirements_digest"] != after["requirements_digest"]
+
+
+def test_a_pipeline_by_its_name_or_its_file(project: Project) -> None:
+    file = write(project, "pipelines/night.yaml", "kind: pipeline\nname: digest\nsteps: {a: {entrypoint: 'm:f'}}\n")
+    assert find_pipeline(project, Path("digest")) == find_pipeline(project, Path("night")) == file
+    assert find_pipeline(project, Path("other.yaml")) == Path("other.yaml")
+
+
+def test_an_unknown_pipeline_is_told_those_that_are_there(project: Project) -> None:
+    write(project, "pipelines/night.yaml", "kind: pipeline\nname: digest\nsteps: {a: {entrypoint: 'm:f'}}\n")
+    with pytest.raises(UsageError) as caught:
+        find_pipeline(project, Path("digets"))
+    assert caught.value.message == "there is no file and no pipeline 'digets'"
+    assert (caught.value.help or "").startswith("did you mean 'digest'? pipelines here: ")
+
+
+def test_a_name_that_fits_several_pipelines(project: Project) -> None:
+    for name in ("one", "two"):
+        write(project, f"pipelines/{name}.yaml", "kind: pipeline\nname: digest\nsteps: {a: {entrypoint: 'm:f'}}\n")
+    with pytest.raises(UsageError, match="several pipelines are named 'digest'"):
+        find_pipeline(project, Path("digest"))

@@ -63,11 +63,14 @@ def copy(tmp_path: Path) -> Path:
 
 def test_the_tour_prints_what_stands_in_it(copy: Path, request: pytest.FixtureRequest) -> None:
     readme = ROOT / "README.md"
+    printed("runner run pipelines/train.yaml", copy)  # as `make run` does, after which the tour begins
+    there = set(os.listdir(copy))
     now = [played(block, copy) for block in blocks(readme.read_text())]
     if request.config.getoption("--golden"):
         results = iter(now)
         readme.write_text(BLOCK.sub(lambda match: next(results), readme.read_text()))
     assert [lasting(block) for block in blocks(readme.read_text())] == [lasting(block) for block in now]
+    assert set(os.listdir(copy)) == there
 
 
 def test_it_opens_with_the_two_commands() -> None:

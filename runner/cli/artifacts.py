@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +10,13 @@ import click
 
 from runner.artifact_store.export import file_name
 from runner.artifact_store.materializers import peek
-from runner.cli.options import Commands, echo_json, examples, format_option, run_argument
-from runner.cli.output import writing
+from runner.cli.options import Commands, echo_json, examples, format_option, lazily, run_argument
+from runner.cli.output import columns, writing
 from runner.engine import history
 from runner.errors import UsageError, nearest
 from runner.project import Project, find_project
 from runner.records import Artifact, Run
-from runner.report.text import artifacts_table
+from runner.report.text import artifacts_table, as_value
 from runner.report.words import pairs, size
 
 Row = tuple[str, str, Artifact]
@@ -44,14 +45,14 @@ def list_(run: str, format_: str) -> None:
     if format_ == "json":
         echo_json([_facts(row) for row in found])
     else:
-        print(artifacts_table(found))
+        print(artifacts_table(found, columns(sys.stdout)))
 
 
 @artifacts.command(
     epilog=examples("runner artifacts show last evaluate.metrics", "runner artifacts show last fit --format json")
 )
 @run_argument(None)
-@click.argument("artifact")
+@click.argument("artifact", shell_complete=lazily("artifacts"))
 @format_option("text", "json")
 def show(run: str, artifact: str, format_: str) -> None:
     """Show an artifact's type, size and digest, and a little of what it holds."""
@@ -61,7 +62,7 @@ def show(run: str, artifact: str, format_: str) -> None:
     if format_ == "json":
         echo_json(_facts(row))
         return
-    facts = {name: str(value) for name, value in _facts(row).items() if value}
+    facts = {name: as_value(value) for name, value in _facts(row).items() if value}
     print(pairs(facts | {"size": size(row[2].size)}))
     print(f"\n{peek(row[2], history.ledger_of(project, found.run_id).ledger.store)}")
 
@@ -70,7 +71,7 @@ def show(run: str, artifact: str, format_: str) -> None:
     epilog=examples("runner artifacts get last evaluate.metrics", "runner artifacts get last draw.plot -o plot.png")
 )
 @run_argument(None)
-@click.argument("artifact")
+@click.argument("artifact", shell_complete=lazily("artifacts"))
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), metavar="PATH", help="Where to; by default a file named for it."
 )

@@ -1,4 +1,4 @@
-"""What a shell may offer to complete: pipeline files, names of steps, ids of runs. Any trouble offers nothing."""
+"""What a shell may offer to complete: names of everything a command takes. Any trouble offers nothing."""
 
 from __future__ import annotations
 
@@ -9,16 +9,29 @@ from pathlib import Path
 import click
 
 from runner.document.read import read_file
-from runner.engine.history import recent
-from runner.project import find_project
+from runner.engine import history
+from runner.project import files_of, find_pipeline, find_project, pipelines_of, stack_names
+from runner.records import Run
 
 SUFFIXES = (".yaml", ".yml", ".toml")
 
 
 def pipelines(context: click.Context, incomplete: str) -> list[str]:
-    """Documents in `pipelines/` and folders on the way to others."""
+    """Documents in `pipelines/`, folders on the way to others, and names of pipelines."""
+    found: list[str] = []
     with suppress(OSError):
-        return sorted(found for found in _documents(incomplete) if found.startswith(incomplete))
+        found = sorted(each for each in _documents(incomplete) if each.startswith(incomplete))
+    with suppress(Exception):
+        found += [name for _, name in pipelines_of(find_project(Path.cwd())) if name.startswith(incomplete)]
+    return found
+
+
+def stacks(context: click.Context, incomplete: str) -> list[str]:
+    """Names of stacks, and the files of `stacks/`."""
+    with suppress(Exception):
+        project = find_project(Path.cwd())
+        files = [project.shown(path) for path in files_of(project, [project.root / "stacks"])]
+        return [found for found in [*stack_names(project), *files] if found.startswith(incomplete)]
     return []
 
 
@@ -36,19 +49,49 @@ def _documents(incomplete: str) -> Iterator[str]:
 
 def steps(context: click.Context, incomplete: str) -> list[str]:
     """The steps of the pipeline on this command line."""
+    return [name for name in _declared(context, "steps") if name.startswith(incomplete)]
+
+
+def parameters(context: click.Context, incomplete: str) -> list[str]:
+    """The parameters of the pipeline on this command line, up to their values."""
+    return [f"{name}=" for name in _declared(context, "parameters") if f"{name}=".startswith(incomplete)]
+
+
+def _declared(context: click.Context, section: str) -> list[str]:
+    """The keys of one section of the pipeline on this command line."""
     # While an option still waits for its value, click has not yet told arguments apart.
-    given = [context.params.get("pipeline"), *context.args]
-    with suppress(Exception):
-        pipeline = next(Path(each) for each in given if each and str(each).endswith(SUFFIXES))
-        documents, _ = read_file(pipeline)
-        names = [name for document in documents for name in document.node.plain().get("steps", {})]
-        return [name for name in names if name.startswith(incomplete)]
+    given = [str(each) for each in (context.params.get("pipeline"), *context.args) if each]
+    for each in given:
+        with suppress(Exception):
+            file = find_pipeline(find_project(Path.cwd()), Path(each))
+            documents, _ = read_file(file)
+            return [name for document in documents for name in document.node.plain().get(section, {})]
     return []
 
 
 def runs(context: click.Context, incomplete: str) -> list[str]:
     """The newest runs of this project."""
     with suppress(Exception):
-        known = ["last", *(run.run_id for run in recent(find_project(Path.cwd()), 50))]
+        known = ["last", *(run.run_id for run in history.recent(find_project(Path.cwd()), 50))]
         return [run_id for run_id in known if run_id.startswith(incomplete)]
     return []
+
+
+def steps_of_run(context: click.Context, incomplete: str) -> list[str]:
+    """The steps of the run on this command line, else of the newest."""
+    with suppress(Exception):
+        return [name for name in _run(context).steps if name.startswith(incomplete)]
+    return []
+
+
+def artifacts(context: click.Context, incomplete: str) -> list[str]:
+    """`step.output` of the run on this command line."""
+    with suppress(Exception):
+        rows = history.artifacts(find_project(Path.cwd()), _run(context))
+        return [name for step, output, _ in rows if (name := f"{step}.{output}").startswith(incomplete)]
+    return []
+
+
+def _run(context: click.Context) -> Run:
+    given = [context.params.get("run"), *context.args, "last"]
+    return history.find(find_project(Path.cwd()), next(each for each in given if each))

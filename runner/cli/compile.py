@@ -12,7 +12,7 @@ from runner.cli.options import examples, pipeline_argument, request_options
 from runner.cli.output import writing
 from runner.cli.parameters import request
 from runner.engine.run import compiled, prepare
-from runner.project import find_project
+from runner.project import find_pipeline, find_project
 
 RUN_ID = "${run.id}"  # each run fills in its own
 
@@ -31,7 +31,8 @@ RUN_ID = "${run.id}"  # each run fills in its own
 )
 def compile(pipeline: Path, output: Path | None, **options: Any) -> None:
     """Print the engine's own documents, as they would be sent. Nothing is started."""
-    prepared = prepare(find_project(Path.cwd()), request(pipeline, **options))
+    project = find_project(Path.cwd())
+    prepared = prepare(project, request(find_pipeline(project, pipeline), **options))
     for name, document in compiled(prepared, RUN_ID).documents.items():
         text = as_text(document)
         if output is None:

@@ -10,18 +10,30 @@ import click
 from runner.cli.options import echo_json, examples, format_option
 from runner.errors import UsageError
 from runner.orchestrators import registry
-from runner.orchestrators.base import BaseOrchestrator
+from runner.orchestrators.base import BaseOrchestrator, Support
 from runner.plugins import UnknownPlugin
 from runner.project import find_project
 from runner.report.words import table
 from runner.spec.common import Spec
+from runner.spec.pipeline import NOT_YET
+
+BY = {
+    Support.NATIVE: "the engine",
+    Support.WORKER: "the step's own process",
+    Support.CONTROLLER: "runner",
+    Support.NO: "not supported",
+}
 
 
 @click.command(epilog=examples("runner flavors", "runner flavors local", "runner flavors local --format json"))
 @click.argument("name", required=False)
 @format_option("text", "json")
 def flavors(name: str | None, format_: str) -> None:
-    """Show the orchestrator flavors, or one's settings and what it can do."""
+    """Show the orchestrator flavors, or one's settings and what it can do.
+
+    A flavor is a kind of engine that runs steps. A stack names one in `orchestrator`: a built-in one, one of an
+    installed package, or a class of your own as `package.module:ClassName`.
+    """
     names = [name] if name else registry.names()
     facts = {each: _facts(_flavor(each)) for each in names}
     if format_ == "json":
@@ -62,6 +74,11 @@ def _sections(name: str, facts: dict[str, Any]) -> list[str]:
                 for field, about in facts[key].items()
             ]
             parts.append(f"{title}\n{table(('name', 'default', 'meaning'), rows)}")
-    can = [(what, support) for what, support in facts["capabilities"].items()]
+    can = [(what, _by(what, Support(support))) for what, support in facts["capabilities"].items()]
     parts.append("what it can do, and who does it\n" + table(("capability", "by"), can))
     return parts
+
+
+def _by(capability: str, support: Support) -> str:
+    not_yet = any(capability in words for words in NOT_YET.values())
+    return "not supported yet" if not_yet else BY[support]

@@ -13,8 +13,15 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 NOTICE = b"\nstopping the run; once more to leave at once\n"
 
 
-def interruptible(events: Iterator[Event | LogLines], cancel: Callable[[str], None]) -> Iterator[Event | LogLines]:
-    """The same events; from `run_started` on Ctrl-C, SIGTERM and SIGHUP call `cancel(run_id)`.
+def write_notice() -> None:
+    """Say that the run stops. Not with print: the signal may have come in the middle of one."""
+    os.write(2, NOTICE)
+
+
+def interruptible(
+    events: Iterator[Event | LogLines], cancel: Callable[[str], None], notice: Callable[[], None] = write_notice
+) -> Iterator[Event | LogLines]:
+    """The same events; from `run_started` on Ctrl-C, SIGTERM and SIGHUP call `notice()` and `cancel(run_id)`.
 
     The second of these signals interrupts us at once. Signals that are ignored (nohup) stay ignored.
     """
@@ -23,18 +30,20 @@ def interruptible(events: Iterator[Event | LogLines], cancel: Callable[[str], No
     try:
         for item in events:
             if isinstance(item, Event) and item.event == "run_started":
-                _listen(listened, item.run_id, cancel)
+                _listen(listened, item.run_id, cancel, notice)
             yield item
     finally:
         for number in listened:
             signal.signal(number, handlers[number])
 
 
-def _listen(numbers: list[signal.Signals], run_id: str, cancel: Callable[[str], None]) -> None:
+def _listen(
+    numbers: list[signal.Signals], run_id: str, cancel: Callable[[str], None], notice: Callable[[], None]
+) -> None:
     def ask(number: int, frame: FrameType | None) -> None:
         for each in numbers:
             signal.signal(each, _interrupt)
-        os.write(2, NOTICE)  # not print: the signal may have come in the middle of one
+        notice()
         cancel(run_id)
 
     for each in numbers:

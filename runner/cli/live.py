@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import termios
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from typing import Any
 
 from rich.console import Console, RenderableType
 from rich.live import Live
@@ -13,8 +17,8 @@ from rich.table import Table
 from rich.text import Text
 
 from runner.records import ENDED, RETRYING, RUNNING, Event, LogLines
-from runner.report.text import Story
-from runner.report.words import duration
+from runner.report.text import NAMES, Story
+from runner.report.words import duration, middle
 
 ROWS = 8  # steps shown at once below the scrolling lines
 STYLES = {
@@ -28,11 +32,10 @@ STYLES = {
 
 
 @contextmanager
-def view(story: Story, waves: Mapping[str, int]) -> Iterator[Callable[[Event | LogLines], None]]:
+def view(story: Story, now: Now) -> Iterator[Callable[[Event | LogLines], None]]:
     """A place to tell events to while the view is up."""
     console = Console(highlight=False)
-    now = Now(waves)
-    with Live(now, console=console, refresh_per_second=8, transient=True) as live:
+    with _quiet_keys(), Live(now, console=console, refresh_per_second=8, transient=True) as live:
 
         def tell(item: Event | LogLines) -> None:
             now.see(item)
@@ -41,6 +44,29 @@ def view(story: Story, waves: Mapping[str, int]) -> Iterator[Callable[[Event | L
                 live.console.print(Text.from_ansi(line, style=style), soft_wrap=True)
 
         yield tell
+
+
+@contextmanager
+def _quiet_keys() -> Iterator[None]:
+    """Keeps the terminal from writing `^C` into the view when it is pressed."""
+    if sys.stdin is None or not sys.stdin.isatty():  # None: it was closed
+        yield
+        return
+    before = termios.tcgetattr(sys.stdin)
+    quiet = termios.tcgetattr(sys.stdin)
+    quiet[3] &= ~termios.ECHOCTL
+    _set_keys(quiet)
+    try:
+        yield
+    finally:
+        _set_keys(before)
+
+
+def _set_keys(attributes: list[Any]) -> None:
+    # In the background the terminal is not ours to set: trying would stop the process. Nor is one that has hung up.
+    with suppress(OSError, termios.error):
+        if os.getpgrp() == os.tcgetpgrp(sys.stdin.fileno()):
+            termios.tcsetattr(sys.stdin, termios.TCSANOW, attributes)
 
 
 class Now:
@@ -52,6 +78,7 @@ class Now:
         self.working: dict[str, tuple[str, float]] = {}
         self.ended: set[str] = set()
         self.spinner = Spinner("dots")
+        self.stopping = False
 
     def see(self, item: Event | LogLines) -> None:
         """Take note of an event."""
@@ -64,12 +91,19 @@ class Now:
         if item.event.removeprefix("step_") in ENDED:
             self.ended.add(item.step)
 
+    def stop(self) -> None:
+        """The run has been asked to stop. Called by a signal handler: the view says so when it is drawn next."""
+        self.stopping = True
+
     def __rich__(self) -> RenderableType:
         table = Table.grid(padding=(0, 2))
         working, now = self.working, time.time()
         for name, (status, since) in list(working.items())[:ROWS]:
             table.add_row(
-                self.spinner, name, "" if status == RUNNING else "waits to be tried again", duration(now - since)
+                self.spinner,
+                middle(name, NAMES),
+                "" if status == RUNNING else "waits to be tried again",
+                duration(now - since),
             )
         more = len(working) - ROWS
         if more > 0:
@@ -78,6 +112,8 @@ class Now:
         return table
 
     def _progress(self, working: Mapping[str, object]) -> str:
+        if self.stopping:
+            return "stopping the run; once more to leave at once"
         last = max(self.waves.values(), default=0)
         first = min(self.waves.values(), default=0)
         wave = min((self.waves.get(name, last) for name in working), default=last)

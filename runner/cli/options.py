@@ -46,21 +46,21 @@ def format_option(*formats: str) -> Callable[[Decorated], Decorated]:
 
 
 def pipeline_argument(command: Decorated) -> Decorated:
-    """PIPELINE, a file."""
+    """PIPELINE: a file, or the name of a pipeline in `pipelines/`."""
     kind = click.Path(path_type=Path)
-    return click.argument("pipeline", type=kind, shell_complete=_lazily("pipelines"))(command)
+    return click.argument("pipeline", type=kind, shell_complete=lazily("pipelines"))(command)
 
 
 def run_argument(default: str | None) -> Callable[[Decorated], Decorated]:
     """RUN: a run's id, its beginning, or `last`."""
     if default is None:
-        return click.argument("run", shell_complete=_lazily("runs"))
-    return click.argument("run", default=default, shell_complete=_lazily("runs"))
+        return click.argument("run", shell_complete=lazily("runs"))
+    return click.argument("run", default=default, shell_complete=lazily("runs"))
 
 
 def step_option(name: str, parameter: str, help: str) -> Callable[[Decorated], Decorated]:
     """An option that names steps, once each time it is given."""
-    return click.option(name, parameter, multiple=True, metavar="STEP", help=help, shell_complete=_lazily("steps"))
+    return click.option(name, parameter, multiple=True, metavar="STEP", help=help, shell_complete=lazily("steps"))
 
 
 def request_options(command: Decorated) -> Decorated:
@@ -76,14 +76,30 @@ def request_options(command: Decorated) -> Decorated:
             metavar="FILE",
             help="Parameters as a mapping in YAML, JSON or TOML; -p goes before it.",
         ),
-        click.option("-p", "--param", "params", multiple=True, metavar="K=V", help="A parameter. May be repeated."),
-        click.option("-s", "--stack", metavar="NAME", help="The stack; by default $RUNNER_STACK, or the pipeline's."),
+        click.option(
+            "-p",
+            "--param",
+            "params",
+            multiple=True,
+            metavar="K=V",
+            help="A parameter. May be repeated.",
+            shell_complete=lazily("parameters"),
+        ),
+        click.option(
+            "-s",
+            "--stack",
+            metavar="NAME",
+            help="The stack; by default $RUNNER_STACK, or the pipeline's.",
+            shell_complete=lazily("stacks"),
+        ),
     ):
         command = option(command)
     return command
 
 
-def _lazily(what: str) -> Callable[[click.Context, click.Parameter, str], list[str]]:
+def lazily(what: str) -> Callable[[click.Context, click.Parameter, str], list[str]]:
+    """What `candidates.<what>` finds for a shell to complete."""
+
     def complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
         from runner.cli import candidates  # only when a shell asks
 

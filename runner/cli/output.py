@@ -1,14 +1,16 @@
-"""Where a run's lines go: written at once, and not missed when their reader has gone."""
+"""Where lines and tables go: how wide they may be; written at once, and not missed when their reader has gone."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TextIO
 
 from runner.errors import UsageError
+from runner.report.words import WIDTH
 
 
 @contextlib.contextmanager
@@ -19,6 +21,11 @@ def writing(path: Path) -> Iterator[None]:
     except (FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError) as error:
         where = f"'{error.filename or path}': {error.strerror}"
         raise UsageError(f"cannot write '{path}': {where}", "choose another path") from error
+
+
+def columns(stream: TextIO) -> int:
+    """How wide a table may be: as wide as the terminal, or WIDTH where it is no terminal."""
+    return shutil.get_terminal_size().columns if stream.isatty() else WIDTH
 
 
 def write_lines(stream: TextIO, lines: Iterable[str]) -> None:

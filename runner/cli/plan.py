@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
 from runner.cli.options import examples, format_option, pipeline_argument, request_options
+from runner.cli.output import columns
 from runner.cli.parameters import request
 from runner.engine.run import prepare
-from runner.project import find_project
+from runner.project import find_pipeline, find_project
 from runner.report.graph import plan_dot, plan_json, plan_mermaid, plan_text
 
 CHANGES = 2  # `--exit-code`: something would run
@@ -32,6 +34,7 @@ FORMATS = {"text": plan_text, "json": plan_json, "mermaid": plan_mermaid, "dot":
 @format_option(*FORMATS)
 def plan(pipeline: Path, exit_code: bool, format_: str, **options: Any) -> int:
     """Show what a run of PIPELINE would do: steps, order, resources, what is cached, and why not."""
-    planned = prepare(find_project(Path.cwd()), request(pipeline, **options)).plan
-    print(FORMATS[format_](planned), end="")
+    project = find_project(Path.cwd())
+    planned = prepare(project, request(find_pipeline(project, pipeline), **options)).plan
+    print(plan_text(planned, columns(sys.stdout)) if format_ == "text" else FORMATS[format_](planned), end="")
     return CHANGES if exit_code and planned.would_run else 0

@@ -13,7 +13,7 @@ from runner.cli.options import examples, format_option, pipeline_argument, reque
 from runner.cli.parameters import as_arguments, request
 from runner.cli.show import request_cancel, show
 from runner.engine.run import prepare, start
-from runner.project import find_project
+from runner.project import find_pipeline, find_project
 
 
 @click.command(
@@ -36,6 +36,7 @@ def run(pipeline: Path, detach: bool, run_id: str | None, format_: str, **option
     Ends with 0 when the run succeeded, 1 when it failed, 130 when it was cancelled.
     """
     project = find_project(Path.cwd())
+    pipeline = find_pipeline(project, pipeline)
     if detach:
         return start_detached(project, [str(pipeline), *as_arguments(**options)], format_)
     prepared = prepare(project, request(pipeline, **options))

@@ -10,16 +10,17 @@ from typing import Any
 import click
 
 from runner.cli.detach import output_of
-from runner.cli.options import Commands, echo_json, examples, format_option, run_argument
-from runner.cli.output import write_lines
+from runner.cli.options import Commands, echo_json, examples, format_option, lazily, run_argument
+from runner.cli.output import columns, write_lines
 from runner.cli.show import request_cancel
 from runner.cli.show import show as show_run
 from runner.engine import history
+from runner.engine.run import changed_since
 from runner.engine.run import resume as resume_run
 from runner.errors import UsageError
-from runner.project import find_project
+from runner.project import find_project, is_project
 from runner.records import Run, StepRun, artifacts_to_json, failure_to_json
-from runner.report.text import log_lines, run_details, runs_table
+from runner.report.text import log_lines, name_width, run_details, runs_table
 from runner.report.words import iso
 
 
@@ -37,11 +38,16 @@ def runs() -> None:
 @format_option("text", "json")
 def list_(limit: int, pipeline: str | None, format_: str) -> None:
     """List runs, the newest first."""
-    found = history.recent(find_project(Path.cwd()), limit, pipeline)
+    project = find_project(Path.cwd())
+    found = history.recent(project, limit, pipeline)
     if format_ == "json":
         echo_json([_facts(run) for run in found])
+    elif found:
+        print(runs_table(found, width=columns(sys.stdout)))
+    elif not is_project(project):
+        print(f"'{project.root}' is no project: nothing has run here (start one with `runner init`)")
     else:
-        print(runs_table(found) if found or not pipeline else f"no runs of a pipeline '{pipeline}'")
+        print(f"no runs of a pipeline '{pipeline}'" if pipeline else runs_table(found))
 
 
 @runs.command(epilog=examples("runner runs show", "runner runs show 20260101 --format json"))
@@ -54,20 +60,26 @@ def show(run: str, format_: str) -> None:
     if format_ == "json":
         echo_json(_facts(found) | {"steps": {name: _step_facts(step) for name, step in found.steps.items()}})
     else:
-        print(run_details(found))
+        print(run_details(found, width=columns(sys.stdout)))
 
 
 @runs.command(epilog=examples("runner runs logs", "runner runs logs last --step fit", "runner runs logs -f last"))
 @run_argument("last")
-@click.option("--step", metavar="STEP", help="Only this step's, without its name before each line.")
+@click.option(
+    "--step",
+    metavar="STEP",
+    help="Only this step's, without its name before each line.",
+    shell_complete=lazily("steps_of_run"),
+)
 @click.option("-f", "--follow", is_flag=True, help="Go on until the run has ended.")
 def logs(run: str, step: str | None, follow: bool) -> None:
     """Print what the steps of a run printed."""
     project = find_project(Path.cwd())
     found = history.find(project, run)
+    width = name_width(found.steps)
     printed = False
     for log in history.logs(project, found, step, follow):
-        head = "" if step else f"{log.step:<10}  | "
+        head = "" if step else f"{log.step:<{width}}  | "
         write_lines(sys.stdout, [f"{head}{line}" for line in log_lines(log.text)])
         printed = True
     if not printed:
@@ -88,9 +100,15 @@ def cancel(run: str) -> None:
 @run_argument("last")
 @format_option("text", "json")
 def resume(run: str, format_: str) -> int:
-    """Go on with a run: what succeeded is kept, the rest runs."""
+    """Go on with a run: what succeeded is kept, the rest runs.
+
+    The run's plan stays as it was, its document and its parameters; the code is taken as it is now.
+    """
     project = find_project(Path.cwd())
     run_id = history.find(project, run).run_id
+    if file := changed_since(project, run_id):
+        note = f"note: '{file}' has changed since; this run keeps its plan, and `runner run {file}` makes a new one"
+        click.echo(note, err=True)
     return show_run(
         resume_run(project, run_id),
         format_,

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from runner.cli.interrupt import interruptible
 from runner.cli.options import colored
-from runner.cli.output import write_lines
+from runner.cli.output import columns, write_lines
 from runner.engine.history import ledger_of
 from runner.errors import Interrupted, RunFailed
 from runner.project import Project
@@ -36,17 +36,25 @@ def show(
     """
     gc.freeze()  # what start-up made stays; from here on a long run's garbage is looked for again
     gc.enable()
-    events = interruptible(events, cancel)
     if format_ == "json":
-        return exit_code(_tell_json(events))
-    story = Story()
-    if waves is not None and len(waves) <= LIVE and _can_draw():
-        _tell_live(events, story, waves)
-    else:
-        for item in events:
-            write_lines(sys.stdout, story.lines(item))
+        return exit_code(_tell_json(interruptible(events, cancel)))
+    live = waves if waves is not None and len(waves) <= LIVE and _can_draw() else None
+    story = Story(short=live is not None)
+    try:
+        if live is not None:
+            _tell_live(events, story, live, cancel)
+        else:
+            for item in interruptible(events, cancel):
+                write_lines(sys.stdout, story.lines(item))
+    except KeyboardInterrupt:
+        if not story.events:
+            raise
+        run_id = story.run.run_id
+        raise Interrupted(f"run {run_id} was left in the middle", f"go on with: runner runs resume {run_id}") from None
     run = recorded() if recorded else story.run
-    write_lines(sys.stdout, ["", closing(run, story.tails, color=colored(sys.stdout))])
+    later = story.run if recorded else None
+    told = closing(run, story.tails, color=colored(sys.stdout), width=columns(sys.stdout), later=later)
+    write_lines(sys.stdout, ["", told])
     return exit_code(run.status)
 
 
@@ -66,11 +74,12 @@ def _can_draw() -> bool:
     return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
 
 
-def _tell_live(events: Happened, story: Story, waves: Mapping[str, int]) -> None:
-    from runner.cli.live import view  # rich takes a while to import, and only a terminal needs it
+def _tell_live(events: Happened, story: Story, waves: Mapping[str, int], cancel: Callable[[str], None]) -> None:
+    from runner.cli.live import Now, view  # rich takes a while to import, and only a terminal needs it
 
-    with view(story, waves) as tell:
-        for item in events:
+    now = Now(waves)
+    with view(story, now) as tell:
+        for item in interruptible(events, cancel, now.stop):
             tell(item)
 
 

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import json
-import textwrap
 from collections.abc import Callable, Iterator, Mapping
-from itertools import zip_longest
 from typing import Any
 
 from runner.plan.plan import CACHED, REUSED, RUN, UNKNOWN, Plan, PlannedStep, plan_to_json
+from runner.report.words import WIDTH, table
 from runner.spec import OUTPUT
 from runner.spec.common import format_duration, format_memory
 
-WIDTH = 100
-_LEAST = 20
 _WORDS = {RUN: "run", CACHED: "cached", UNKNOWN: "depends", REUSED: "reused"}
-_COUNTED = {RUN: "to run", CACHED: "cached", UNKNOWN: "depends", REUSED: "reused"}
+_COUNTED = {RUN: "to run", CACHED: "cached", REUSED: "reused"}
 _COLORS = {RUN: "#d6e8ff", CACHED: "#dff5dd", UNKNOWN: "#fff3cd", REUSED: "#e8e8e8"}
 
 
-def plan_text(plan: Plan) -> str:
-    """A table of the steps, at most WIDTH columns wide where names allow it, without columns that would be empty."""
+def plan_text(plan: Plan, width: int = WIDTH) -> str:
+    """A table of the steps, at most `width` columns wide where that can be, without columns that would be empty."""
     columns: dict[str, Callable[[PlannedStep], str]] = {
         "wave": lambda planned: str(planned.wave) if planned.wave else "-",
         "step": lambda planned: planned.step.name,
@@ -32,8 +29,9 @@ def plan_text(plan: Plan) -> str:
     }
     cells = {title: [cell(planned) for planned in plan.steps] for title, cell in columns.items()}
     shown = {title: values for title, values in cells.items() if any(values)}
-    table = [*_table(shown, wrapped="why"), ""] if shown else []
-    return "\n".join([f"{plan.pipeline} on stack {plan.stack} ({plan.flavor})", "", *table, _closing(plan), ""])
+    rows = zip(*shown.values(), strict=True)
+    steps = [table(tuple(shown), rows, width=width, gives_way=("why", "resources", "step")), ""] if shown else []
+    return "\n".join([f"{plan.pipeline} on stack {plan.stack} ({plan.flavor})", "", *steps, _closing(plan), ""])
 
 
 def plan_json(plan: Plan) -> str:
@@ -86,31 +84,24 @@ def resources_text(resources: Mapping[str, Any]) -> str:
 def _retry_text(retry: Mapping[str, Any] | None) -> str:
     if not retry:
         return ""
-    wait = f" after {format_duration(retry['delay'])}" if retry["max_retries"] and retry["delay"] else ""
-    return f"{retry['max_retries']}{wait}"
-
-
-def _table(cells: Mapping[str, list[str]], wrapped: str) -> Iterator[str]:
-    """The lines of a table; the column `wrapped` gives way, down to _LEAST, when the others need the room."""
-    widths = {title: max(len(title), *map(len, values)) for title, values in cells.items()}
-    if wrapped in widths:
-        others = sum(widths.values()) - widths[wrapped] + 2 * (len(widths) - 1)
-        widths[wrapped] = min(widths[wrapped], max(WIDTH - others, _LEAST))
-    for row in (tuple(cells), *zip(*cells.values(), strict=True)):
-        pieces = [_pieces(text, width) for text, width in zip(row, widths.values(), strict=True)]
-        for line in zip_longest(*pieces, fillvalue=""):
-            yield "  ".join(text.ljust(width) for text, width in zip(line, widths.values(), strict=True)).rstrip()
-
-
-def _pieces(text: str, width: int) -> list[str]:
-    return [text] if len(text) <= width else textwrap.wrap(text, width)
+    if not (retry["max_retries"] and retry["delay"]):
+        return str(retry["max_retries"])
+    grows = retry["max_retries"] > 1 and retry.get("backoff", 1) != 1
+    longer = f", ×{retry['backoff']:g}" if grows else ""
+    return f"{retry['max_retries']} after {format_duration(retry['delay'])}{longer}"
 
 
 def _closing(plan: Plan) -> str:
     number = len(plan.steps)
-    counts = ", ".join(f"{count} {_COUNTED[action]}" for action, count in plan.counts.items() if count)
+    counts = ", ".join(f"{count} {_counted(action, count)}" for action, count in plan.counts.items() if count)
     text = f"{number} step{'' if number == 1 else 's'}: {counts or 'nothing to run'}"
     return f"{text}; {len(plan.left_out)} not selected" if plan.left_out else text
+
+
+def _counted(action: str, count: int) -> str:
+    if action == UNKNOWN:
+        return f"that depend{'s' if count == 1 else ''} on what runs"
+    return _COUNTED[action]
 
 
 def _ids(plan: Plan) -> dict[str, str]:

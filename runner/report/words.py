@@ -2,21 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import textwrap
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
+from itertools import zip_longest
+
+WIDTH = 100  # columns of a table where no terminal says how many it has
+_LEAST = 20  # what a column keeps when it gives way
+_TIGHT = 12  # and when that is not enough
 
 
 def table(
-    head: Sequence[str], rows: Iterable[Sequence[str]], paint: Mapping[int, Callable[[str], str]] | None = None
+    head: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    paint: Mapping[int, Callable[[str], str]] | None = None,
+    *,
+    width: int = WIDTH,
+    gives_way: Sequence[str] = (),
 ) -> str:
-    """Columns as wide as their widest cell, two spaces between them. `paint` colours a column's padded cells."""
+    """Columns as wide as their widest cell, two spaces between them. `paint` colours a column's padded cells.
+
+    A table wider than `width` narrows the columns `gives_way`, the first one first, and wraps their cells at words.
+    """
     lines = [tuple(head), *map(tuple, rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    padded = [[f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)] for line in lines]
+    giving = [head.index(title) for title in gives_way if title in head]
+    for column, least in [*((each, _LEAST) for each in giving), *((each, _TIGHT) for each in reversed(giving))]:
+        over = sum(widths) + 2 * (len(widths) - 1) - width
+        widths[column] -= max(0, min(over, widths[column] - least))
+    padded = [line for cells in lines for line in _wrapped(cells, widths)]
     for line in padded[1:]:
         for column, color in (paint or {}).items():
             line[column] = color(line[column])
     return "\n".join("  ".join(line).rstrip() for line in padded)
+
+
+def _wrapped(cells: Sequence[str], widths: Sequence[int]) -> Iterator[list[str]]:
+    """The lines that one row of a table takes, each cell padded."""
+    pieces = [
+        [cell] if len(cell) <= width else textwrap.wrap(cell, width) for cell, width in zip(cells, widths, strict=True)
+    ]
+    for line in zip_longest(*pieces, fillvalue=""):
+        yield [f"{piece:<{width}}" for piece, width in zip(line, widths, strict=True)]
+
+
+def middle(text: str, width: int) -> str:
+    """The text, or its beginning and its end around a `…` where it is longer than `width`."""
+    if len(text) <= width:
+        return text
+    head = (width - 1) // 2
+    return f"{text[:head]}…{text[len(text) - (width - 1 - head) :]}"
 
 
 def pairs(facts: Mapping[str, str]) -> str:

@@ -20,6 +20,9 @@ class StepContext:
         self.metrics: dict[str, Any] = {}
         self._folder: Path | None = None
 
+    def __repr__(self) -> str:
+        return f"StepContext(run_id={self.run_id!r}, step={self.step!r}, attempt={self.attempt})"
+
     @property
     def folder(self) -> Path:
         """A scratch folder of this attempt's own; it is removed when the attempt has ended and its outputs are kept."""

@@ -11,6 +11,7 @@ from click.shell_completion import BashComplete
 from runner.cli import candidates
 from runner.cli.group import runner
 from runner.cli.init import write_project
+from runner.cli.main import main
 
 CONTEXT = click.Context(runner)
 
@@ -36,6 +37,24 @@ def test_formats() -> None:
 
 def test_pipeline_files() -> None:
     assert completed(["run"], "pipelines/h") == ["pipelines/hello.yaml"]
+
+
+def test_names_of_pipelines() -> None:
+    assert completed(["run"], "he") == ["hello"]
+
+
+def test_stacks() -> None:
+    assert completed(["run", "hello", "--stack"], "") == ["local", "default", "stacks/local.yaml"]
+
+
+def test_parameters_of_the_pipeline_on_the_line() -> None:
+    assert completed(["run", "hello", "-p"], "") == ["name="]
+
+
+def test_artifacts_and_steps_of_a_run() -> None:
+    assert main(["run", "hello"]) == 0
+    assert completed(["artifacts", "get", "last"], "g") == ["greet.output"]
+    assert completed(["runs", "logs", "--step"], "") == ["greet", "count"]
 
 
 def test_folders_on_the_way_to_them() -> None:

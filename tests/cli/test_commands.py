@@ -269,6 +269,12 @@ def test_flavors(runner: Run) -> None:
     assert "max_parallel" in json.loads(runner("flavors", "local", "--format", "json")[1])["settings"]
 
 
+def test_a_flavor_says_who_does_what_in_plain_words(runner: Run) -> None:
+    words = runner("flavors", "local")[1]
+    assert "memory      the step's own process" in words
+    assert "foreach     not supported yet" in words
+
+
 def test_completion_scripts(runner: Run) -> None:
     for shell in ("bash", "zsh", "fish"):
         assert "_RUNNER_COMPLETE" in runner("completion", shell)[1]
@@ -352,3 +358,11 @@ def test_the_zsh_script_brings_completion_along(runner: Run) -> None:
 def test_an_unknown_command_is_told_the_known_ones(runner: Run, group: str) -> None:
     assert "did you mean 'list'?" in runner(group, "lst")[2]
     assert "known: " in runner(group, "xyz")[2]
+
+
+def test_runs_of_a_folder_that_is_no_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["runs", "list"]) == 0
+    assert "is no project" in capsys.readouterr().out

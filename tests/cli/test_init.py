@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,11 @@ from runner.cli.main import main
 def test_it_is_named_for_its_folder(tmp_path: Path) -> None:
     write_project(tmp_path / "My Demo")
     assert 'name = "my-demo"' in (tmp_path / "My Demo/pyproject.toml").read_text()
+
+
+def test_it_installs_without_an_index(tmp_path: Path) -> None:
+    write_project(tmp_path)
+    assert tomllib.loads((tmp_path / "pyproject.toml").read_text())["project"]["dependencies"] == []
 
 
 def in_project(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:

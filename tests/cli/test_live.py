@@ -44,7 +44,19 @@ def test_more_steps_than_rows_are_counted() -> None:
 
 
 def test_lines_scroll_above(capsys: pytest.CaptureFixture[str]) -> None:
-    with view(Story(), {"load": 1}) as tell:
+    with view(Story(), Now({"load": 1})) as tell:
         tell(Event("step_started", "r", time.time(), "load", 1))
         tell(LogLines("load", 1, "[not markup]\n"))
     assert "load        | [not markup]" in capsys.readouterr().out
+
+
+def test_a_run_that_stops_says_so_in_the_view() -> None:
+    now = Now({"load": 1})
+    now.stop()
+    assert "stopping the run" in drawn(now)
+
+
+def test_long_names_are_cut_in_the_middle(capsys: pytest.CaptureFixture[str]) -> None:
+    with view(Story(short=True), Now({"x" * 60: 1})) as tell:
+        tell(Event("step_started", "r", time.time(), "x" * 60, 1))
+    assert "xxx…xxx" in capsys.readouterr().out

@@ -12,6 +12,7 @@ import pytest
 
 from runner.cli.output import write_lines
 from runner.cli.show import exit_code, show
+from runner.errors import Interrupted
 from runner.records import Event, LogLines, Run
 
 Happened = Event | LogLines
@@ -69,7 +70,7 @@ def test_a_run_without_an_end_has_not_succeeded() -> None:
 def test_a_resumed_run_closes_with_the_whole_record(capsys: pytest.CaptureFixture[str]) -> None:
     whole = Run("r1", "train", "default", "succeeded", 0.0, 60.0)
     show(train(), "text", cancel=never, recorded=lambda: whole)
-    assert "run r1 succeeded in 1 m 00 s" in capsys.readouterr().out
+    assert "run r1 succeeded in 3.0 s since it was resumed" in capsys.readouterr().out
 
 
 def test_a_run_goes_on_when_its_reader_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,3 +86,13 @@ def test_nothing_is_written_for_no_lines() -> None:
     stream = io.StringIO()
     write_lines(stream, [])
     assert stream.getvalue() == ""
+
+
+def test_a_run_that_is_left_says_how_to_go_on() -> None:
+    def left() -> Iterator[Happened]:
+        yield next(train())
+        raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted) as caught:
+        show(left(), "text", cancel=never)
+    assert caught.value.help == "go on with: runner runs resume r1"

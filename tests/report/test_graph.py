@@ -11,7 +11,8 @@ import pytest
 from runner.plan.deployment import DeployedStep
 from runner.plan.plan import CACHED, REUSED, RUN, UNKNOWN, Plan, PlannedStep
 from runner.records import Artifact
-from runner.report.graph import WIDTH, plan_dot, plan_json, plan_mermaid, plan_text, resources_text
+from runner.report.graph import plan_dot, plan_json, plan_mermaid, plan_text, resources_text
+from runner.report.words import WIDTH
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "report"
 LARGE = {"cpu_count": 2.0, "memory": 2_000_000_000, "gpu_count": 1, "gpu_type": "a100", "shm": 2**30}
@@ -90,6 +91,7 @@ def test_dot(same):
 
 def test_lines_fit():
     assert max(map(len, plan_text(TRAIN).splitlines())) <= WIDTH
+    assert max(map(len, plan_text(TRAIN, 80).splitlines())) <= 80
 
 
 def test_columns_with_nothing_in_them_are_left_out():
@@ -104,8 +106,9 @@ def test_columns_with_nothing_in_them_are_left_out():
 def test_long_names_leave_room_for_the_reason():
     plan = planned(step("x" * 63, 1, RUN, "a reason of many words that has to go somewhere", resources=LARGE))
     lines = plan_text(plan).splitlines()
-    assert "  a reason of many      2 cpu" in lines[3]
-    assert [line.strip() for line in lines[4:6]] == ["words that has to go", "somewhere"]
+    assert max(map(len, lines)) <= WIDTH
+    assert "  a reason of many      2 cpu, 2GB, 1 gpu" in lines[3]
+    assert "  words that has to go  a100, 1GiB shm" in lines[4]
 
 
 def test_no_steps():

@@ -146,10 +146,49 @@ def test_a_run_that_has_not_ended_has_no_time() -> None:
 
 def test_many_outputs_are_cut_short() -> None:
     outputs = {f"o{n}": Artifact("u", "json", 10, "d") for n in range(6)}
-    assert steps_table([StepRun("s", "succeeded", 1, outputs=outputs)]).endswith("o3 (json, 10 B), and 2 more")
+    assert steps_table([StepRun("s", "succeeded", 1, outputs=outputs)], width=200).endswith(
+        "o3 (json, 10 B), and 2 more"
+    )
 
 
 def test_a_run_without_steps_or_parameters_is_told_all_the_same() -> None:
     assert steps_table([]) == ""
     text = run_details(Run("r1", "p", "s", "failed", started=0.0, reason="it could not start"), zone=UTC)
     assert "status    failed: it could not start" in text and "parameters" not in text
+
+
+def test_an_error_at_the_end_of_a_log_is_not_told_twice() -> None:
+    story = Story()
+    error = {"reason": "exception", "type": "ValueError", "message": "no"}
+    assert story.lines(LogLines("fit", 1, "Traceback:\nValueError: no\n")) == ["fit         | Traceback:"]
+    lines = story.lines(Event("step_failed", "r", 1.0, "fit", 1, {"error": error}))
+    assert lines == ["fit         failed: ValueError: no"]
+    assert list(story.tails["fit"]) == ["Traceback:", "ValueError: no"]
+
+
+def test_a_line_that_only_looks_like_the_error_is_told_before_what_follows() -> None:
+    story = Story()
+    story.lines(LogLines("fit", 1, "ValueError: caught\n"))
+    assert story.lines(LogLines("fit", 1, "on\n")) == ["fit         | ValueError: caught", "fit         | on"]
+
+
+def test_the_last_lines_are_left_out_when_they_repeat_the_error() -> None:
+    error = Failure("cannot-save", "the disk is full")
+    text = failure_report(StepRun("fit", "failed", error=error), ["error: the disk is full"])
+    assert text.endswith("\n  the disk is full")
+
+
+def test_several_failed_steps_are_counted_in_the_closing_line() -> None:
+    steps = {name: StepRun(name, "failed", 1) for name in "abc"}
+    assert "(step 'b' and 2 more failed)" in summary(Run("r", status="failed", steps=steps, reason="step 'b' failed"))
+
+
+def test_tables_fit_a_terminal() -> None:
+    outputs = {f"output-{n}": Artifact("u", "json", 10, "d") for n in range(4)}
+    lines = steps_table([StepRun("s" * 40, "succeeded", 1, outputs=outputs)], width=80).splitlines()
+    assert len(lines) > 2 and max(map(len, lines)) <= 80
+
+
+def test_parameters_are_shown_as_json() -> None:
+    run = Run("r1", "p", "s", "succeeded", parameters={"quick": True, "sizes": [1, 2], "name": "ü"})
+    assert "  quick  true\n  sizes  [1, 2]\n  name   ü" in run_details(run, zone=UTC)

@@ -6,7 +6,7 @@ from datetime import UTC
 
 import pytest
 
-from runner.report.words import counted, duration, iso, moment, pairs, size, table
+from runner.report.words import counted, duration, iso, middle, moment, pairs, size, table
 
 
 @pytest.mark.parametrize(
@@ -55,3 +55,12 @@ def test_a_table_has_columns_as_wide_as_their_cells() -> None:
 
 def test_pairs_stand_under_each_other() -> None:
     assert pairs({"a": "1", "long": "2"}) == "a     1\nlong  2"
+
+
+def test_a_column_that_gives_way_is_wrapped_at_words() -> None:
+    text = table(("name", "why"), [("a", "because of many words here")], width=26, gives_way=("why",))
+    assert text.splitlines()[1:] == ["a     because of many", "      words here"]
+
+
+def test_a_long_text_is_cut_in_its_middle() -> None:
+    assert (middle("abcdefghij", 7), middle("abc", 7)) == ("abc…hij", "abc")

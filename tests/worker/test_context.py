@@ -67,3 +67,7 @@ def test_the_scratch_folder_is_made_when_asked_for_and_removed_at_the_end(contex
 def test_nothing_to_remove_when_nobody_asked(context: StepContext) -> None:
     context.close()
     assert context.metrics == {}
+
+
+def test_it_says_what_it_is() -> None:
+    assert repr(StepContext("r1", "fit", 2)) == "StepContext(run_id='r1', step='fit', attempt=2)"
