@@ -7,25 +7,25 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: run test check floors lint types schema golden bench clean help
 
 help:            ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/'
+	@awk -F ':[^#]*## *' '/^[a-z]+:.*## / {printf "%-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: .venv/.run  ## install and run the example pipeline
+run: .venv/.run  ## install into .venv and run the example pipeline
 	$(BIN)/runner run pipelines/train.yaml
 
-test: .venv/.dev  ## install what the tests need and run them all
+test: .venv/.dev  ## install what the tests need, run them all, then `make check`
 	$(BIN)/python -m pytest -n auto
 	$(MAKE) --no-print-directory check
 
-check: lint types floors
+check: lint types floors  ## what `make test` does after the tests: lint, types, floors
 
-lint: .venv/.dev
+lint: .venv/.dev  ## ruff: mistakes and formatting
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: .venv/.dev
+types: .venv/.dev  ## mypy, strict
 	$(BIN)/mypy
 
-floors: .venv/.dev  ## who may import whom
+floors: .venv/.dev  ## which part may import which: docs/architecture.md
 	$(BIN)/python -m pytest -p no:cacheprovider tests/test_floors.py
 
 schema: .venv/.dev  ## write schema/ anew from the models
@@ -34,10 +34,10 @@ schema: .venv/.dev  ## write schema/ anew from the models
 golden: .venv/.dev  ## write the expected texts of the tests anew; look at the difference before committing it
 	$(BIN)/python -m pytest -n auto --golden
 
-bench: .venv/.dev  ## time the runner beside the floor and its peers
+bench: .venv/.dev  ## time runner beside a bare Python process and beside other tools; takes minutes
 	$(BIN)/python bench/run.py
 
-clean:
+clean:           ## remove .venv, .runner (the state of all runs!), build and dist
 	rm -rf .venv .runner build dist
 
 .venv/.made:

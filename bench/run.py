@@ -68,8 +68,8 @@ def compare(setting: Setting, names: list[str], failures: list[str]) -> Iterator
 
 def _work_folder() -> Path:
     # ext4 passes over inodes that were deleted in the last minutes, one by one, wherever it makes a file near them:
-    # after a test run in /tmp a file there costs 0.4 ms, not 0.03. With this attribute each new folder starts on clean
-    # ground; other file systems refuse it and do without.
+    # after a test run a file in the system's temporary folder costs 0.4 ms, not 0.03. With this attribute each new
+    # folder starts on clean ground; other file systems refuse it and do without.
     RESULTS.parent.mkdir(exist_ok=True)
     subprocess.run(["chattr", "+T", str(RESULTS.parent)], capture_output=True)
     return Path(tempfile.mkdtemp(prefix="work-", dir=RESULTS.parent))
