@@ -9,16 +9,17 @@ import contextlib
 import marshal
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 from runner.artifact_store.base import StoreError
 from runner.artifact_store.ledger import Ledger
 from runner.plan.deployment import StepJob, job_from_fields
-from runner.records import SUCCEEDED, result_to_json
-from runner.worker.call import execute
+from runner.records import SUCCEEDED, StepResult, result_to_json
+from runner.worker.call import carry_out, execute, remember
 from runner.worker.secrets import Resolver
 
+Work = Callable[[StepJob, Ledger, Resolver], StepResult]
 EX_FAILED, EX_IOERR, EX_OSERR = 1, 74, 71
 MESSAGE = 1 << 16
 """The most bytes of a message of the jobs' socket; a larger job comes as {"file": path}."""
@@ -38,7 +39,7 @@ def wait_for_job(jobs: int, takes: int, ledger: Ledger) -> NoReturn:
         apply_limits(limits)
         _reseed()
         with open_log(message["log"], Resolver(job.run_id)) as resolver:
-            code, told = _run(job, ledger, resolver)
+            code, told, _ = _run(job, ledger, resolver, execute)
             _join_threads()
         answer(jobs, told)
         os.write(takes, f"-{os.getpid()}\n".encode())
@@ -56,12 +57,15 @@ def run_here(jobs: int, ledger: Ledger) -> bool:
     job, before = job_from_fields(message["job"]), _environment()
     resolver = Resolver(job.run_id)
     apply_limits(message["limits"])
-    _, told = _run(job, ledger, resolver)
+    _, told, result = _run(job, ledger, resolver, carry_out)
     if _environment() != before:
         os.environb.clear()
         os.environb.update(before)
     _keep_output(job, ledger, resolver)
     answer(jobs, told)
+    if result is not None:
+        with contextlib.suppress(StoreError):  # the step is done and told: it will not be found next time, no more
+            remember(job, result, ledger)  # after the answer, since the next step need not wait for it
     return True
 
 
@@ -102,14 +106,14 @@ def _environment() -> dict[bytes, bytes]:
     return dict(data)
 
 
-def _run(job: StepJob, ledger: Ledger, resolver: Resolver) -> tuple[int, dict[str, Any]]:
-    """Exit code and answer; a failure is also told in the step's log."""
+def _run(job: StepJob, ledger: Ledger, resolver: Resolver, work: Work) -> tuple[int, dict[str, Any], StepResult | None]:
+    """Exit code, answer and result; a failure is also told in the step's log."""
     told: dict[str, Any] = {"ended": [job.step, job.attempt]}
     try:
-        result = execute(job, ledger, resolver)
+        result = work(job, ledger, resolver)
     except StoreError as error:
         told["message"] = f"{error.message} ({error.help})" if error.help else error.message
-        return EX_IOERR, {**told, "code": EX_IOERR}
+        return EX_IOERR, {**told, "code": EX_IOERR}, None
     if result.error is not None:
         sys.stderr.write(result.error.traceback or f"error: {result.error.message}\n")
     sys.stdout.flush()
@@ -117,7 +121,7 @@ def _run(job: StepJob, ledger: Ledger, resolver: Resolver) -> tuple[int, dict[st
     code = 0 if result.status == SUCCEEDED else EX_FAILED
     if code == 0:
         told["result"] = result_to_json(result)  # what went into the ledger: it need not be read back from there
-    return code, {**told, "code": code}
+    return code, {**told, "code": code}, result
 
 
 class open_log:

@@ -33,10 +33,23 @@ class StepError(Exception):
 
 
 def execute(job: StepJob, ledger: Ledger, resolver: Resolver) -> StepResult:
-    """Run the job and leave its result in the ledger; the step's own failures come back as a result.
+    """Run the job, leave its result in the ledger, and remember a success for later runs.
 
-    Raises StoreError when not even the result can be written.
+    The step's own failures come back as a result. Raises StoreError when not even that can be written.
     """
+    result = carry_out(job, ledger, resolver)
+    remember(job, result, ledger)
+    return result
+
+
+def remember(job: StepJob, result: StepResult, ledger: Ledger) -> None:
+    """Let a success answer for equal steps."""
+    if job.cache_key and result.status == SUCCEEDED:
+        ledger.write_cache(job.cache_key, result)
+
+
+def carry_out(job: StepJob, ledger: Ledger, resolver: Resolver) -> StepResult:
+    """Run the job and leave its result in the ledger."""
     started = time.time()
     context = StepContext(job.run_id, job.step, job.attempt)
     if job.announce:
@@ -50,8 +63,6 @@ def execute(job: StepJob, ledger: Ledger, resolver: Resolver) -> StepResult:
     finally:
         leave(context)
     ledger.write_result(result)
-    if job.cache_key and result.status == SUCCEEDED:
-        ledger.write_cache(job.cache_key, result)
     return result
 
 

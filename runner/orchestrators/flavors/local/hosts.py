@@ -170,25 +170,29 @@ class LocalLauncher(Launcher):
             host = self.by_descriptor.get(descriptor)
             if host is None:
                 continue
-            self._hear_answers(host)
-            if descriptor == host.control.fileno():
+            if descriptor == host.jobs.fileno():
+                self._hear_answer(host)
+            else:
+                # Answers before the news that their processes are gone.
+                while self._hear_answer(host):
+                    pass
                 self._hear_control(host)
 
-    def _hear_answers(self, host: HostProcess) -> None:
-        """What attempts said themselves, at their end. Heard before the news that their processes are gone."""
-        while True:
-            try:
-                data = host.jobs.recv(MESSAGE, socket.MSG_DONTWAIT)
-            except (BlockingIOError, ConnectionError):
-                return
-            if not data:
-                return
-            told = marshal.loads(data)  # noqa: S302  (from our own child)
-            attempt = tuple(told["ended"])
-            if attempt in host.attempts:
-                reason = host.attempts.pop(attempt)
-                result = result_from(told["result"]) if "result" in told else None
-                self._ended(AttemptEnded(*attempt, told["code"], reason, told.get("message", ""), result))
+    def _hear_answer(self, host: HostProcess) -> bool:
+        """What an attempt said itself, at its end. False when there is nothing to hear now."""
+        try:
+            data = host.jobs.recv(MESSAGE, socket.MSG_DONTWAIT)
+        except (BlockingIOError, ConnectionError):
+            return False
+        if not data:
+            return False
+        told = marshal.loads(data)  # noqa: S302  (from our own child)
+        attempt = tuple(told["ended"])
+        if attempt in host.attempts:
+            reason = host.attempts.pop(attempt)
+            result = result_from(told["result"]) if "result" in told else None
+            self._ended(AttemptEnded(*attempt, told["code"], reason, told.get("message", ""), result))
+        return True
 
     def _hear_control(self, host: HostProcess) -> None:
         try:
