@@ -33,6 +33,7 @@ from runner.processes import descendants, kill_all, kill_marked, kill_tree, tree
 from runner.worker.attempt import run_here, wait_for_job
 from runner.worker.rehearsal import rehearse
 
+FORK_TICK = 0.2  # seconds between two tries to fork when the system has no process to give
 MEMORY_TICK = 0.01  # seconds between two looks at the memory of attempts that have a limit
 
 
@@ -86,8 +87,7 @@ class Host:
         while len(self.idle) < self.ready:
             try:
                 pid = os.fork()
-            except OSError:  # no process to be had now: with none ready the jobs wait, and the next end tries again
-                time.sleep(0.05)
+            except OSError:  # no process to be had now: the jobs wait until there is one again
                 break
             if pid == 0:
                 os.close(self.control)
@@ -116,7 +116,7 @@ class Host:
 
     def _patience(self) -> float | None:
         """Milliseconds until something must be looked at again."""
-        waits = []
+        waits = [FORK_TICK] if len(self.idle) < self.ready else []
         for child in self.children.values():
             if child.memory and not child.reason:
                 waits.append(MEMORY_TICK)
