@@ -83,6 +83,9 @@ class ArtifactStore(ABC):
     def sweep(self) -> None:  # noqa: B027  (a store may have nothing to sweep)
         """Remove what killed processes left in `scratch` long ago. Called as a run starts; never raises."""
 
-    def log_file(self, key: str) -> str | None:
-        """A local file that can be appended to and is this object at once; None where there is no such thing."""
+    def log_file(self, key: str, make: bool = True) -> str | None:
+        """A local file that can be appended to and is this object at once; None where there is no such thing.
+
+        With `make` its folders are there afterwards.
+        """
         return None

@@ -118,9 +118,12 @@ class Ledger:
     def clear_cancel(self, run_id: str) -> None:
         self.store.delete(f"runs/{run_id}/cancel")
 
-    def log_path(self, run_id: str, step: str, attempt: int) -> str | None:
-        """A local file that the attempt appends to; None when the store has no such thing (then `put_log`)."""
-        return self.store.log_file(f"{_attempt(run_id, step, attempt)}/log.txt")
+    def log_path(self, run_id: str, step: str, attempt: int, make: bool = True) -> str | None:
+        """A local file that the attempt appends to; None when the store has no such thing (then `put_log`).
+
+        With `make` its folders are there afterwards.
+        """
+        return self.store.log_file(f"{_attempt(run_id, step, attempt)}/log.txt", make)
 
     def log(self, run_id: str, step: str, attempt: int) -> str:
         """What an attempt printed so far."""

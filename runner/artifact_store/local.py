@@ -169,8 +169,10 @@ class LocalArtifactStore(ArtifactStore):
             raise self._refused(error, "tmp/") from error
         return Path(self._temporary)
 
-    def log_file(self, key: str) -> str:
+    def log_file(self, key: str, make: bool = True) -> str:
         path = self._path(key)
+        if not make:
+            return path
         folder = os.path.dirname(path)
         try:
             make_folder(os.path.dirname(folder))  # the first attempt of a step makes two: not by failing at the second

@@ -117,9 +117,8 @@ class LocalLauncher(Launcher):
         limits = self.shares.limits(attempt)
         host.attempts[attempt] = ""
         self.jobs[attempt] = (step, job)
-        # Without a process of its own an attempt needs no log before it has printed something: its folders are made
-        # here while it runs.
-        log = self._log_file(job) if self.isolate else ""
+        # Without a process of its own an attempt needs no log before it has printed something.
+        log = self._log_file(job, make=self.isolate)
         message = marshal.dumps({"job": job_fields(job), "limits": limits, "log": log})
         if len(message) >= MESSAGE:
             file = self.folder / f"{job.step}.{job.attempt}.job"
@@ -127,7 +126,7 @@ class LocalLauncher(Launcher):
             message = marshal.dumps({"file": str(file)})
         with contextlib.suppress(ConnectionError):  # a host that is gone is noticed by its closed control
             host.jobs.sendall(message)
-        self.logs[attempt] = Tail(log or self._log_file(job))
+        self.logs[attempt] = Tail(log)
 
     def poll(self, timeout: float | None) -> list[AttemptEnded | LogLines]:
         if not self.pending:
@@ -367,8 +366,8 @@ class LocalLauncher(Launcher):
                 self._kill(host)
                 host.process.wait()
 
-    def _log_file(self, job: StepJob) -> str:
-        path = self.ledger.log_path(job.run_id, job.step, job.attempt)
+    def _log_file(self, job: StepJob, make: bool) -> str:
+        path = self.ledger.log_path(job.run_id, job.step, job.attempt, make)
         return path if path is not None else str(self.folder / f"{job.step}.{job.attempt}.txt")
 
 
