@@ -13,7 +13,7 @@ from runner.document.node import UNKNOWN
 from runner.document.read import read_text
 
 PARAMETERS = {"size": 0.25, "flag": True, "none": None, "names": ["a", "b"], "word": "forest", "trap": "${secrets.X}"}
-ENV = {"HOME": "/root", "TRAP": "$${run.id}"}
+ENV = {"HOME": "/home/ada", "TRAP": "$${run.id}"}
 
 
 def filled(value: str) -> Any:
@@ -40,8 +40,8 @@ def told(text: str) -> list[tuple[str, int, int, int]]:
         ("x ${parameters.size} y", "x 0.25 y"),
         ("${parameters.flag}-${parameters.none}", "true-null"),
         ("<${parameters.names}>", '<["a", "b"]>'),
-        ("${env.HOME}/data", "/root/data"),
-        ("${env.HOME}", "/root"),
+        ("${env.HOME}/data", "/home/ada/data"),
+        ("${env.HOME}", "/home/ada"),
         ("plain $HOME and $ and {}", "plain $HOME and $ and {}"),
     ],
 )
@@ -55,7 +55,7 @@ def test_what_the_worker_resolves_is_left(written: str) -> None:
 
 
 def test_blanks_inside_a_reference_do_not_matter() -> None:
-    assert filled('"${ secrets.X } ${ run.id } ${ env.HOME }"') == "${secrets.X} ${run.id} /root"
+    assert filled('"${ secrets.X } ${ run.id } ${ env.HOME }"') == "${secrets.X} ${run.id} /home/ada"
 
 
 @pytest.mark.parametrize(
