@@ -28,7 +28,7 @@ from runner.errors import (
 from runner.orchestrators.base import BaseOrchestrator, Bundle, Refusal, refusals
 from runner.plan.build import build, deploy
 from runner.plan.code import CodeIndex
-from runner.plan.deployment import DeployedStep, Deployment
+from runner.plan.deployment import DeployedStep, Deployment, facts_of
 from runner.plan.fingerprint import part
 from runner.plan.plan import Plan, Selection
 from runner.project import (
@@ -239,7 +239,7 @@ def _record(project: Project, deployment: Deployment, stack: OpenStack, orchestr
         for happened in orchestrator.prepare_or_run_pipeline(deployment, stack):
             if isinstance(happened, Event):
                 if happened.event == "run_started":
-                    happened = happened._replace(data=_facts(deployment) | happened.data)
+                    happened = happened._replace(data=facts_of(deployment) | happened.data)
                 store.append(happened)
                 ended = happened.step is None and happened.event != "run_started"
             yield happened
@@ -255,22 +255,10 @@ def _record(project: Project, deployment: Deployment, stack: OpenStack, orchestr
         store.close()
 
 
-def _facts(deployment: Deployment) -> dict[str, Any]:
-    """What is known of a run before its orchestrator tells anything: the least of its `run_started`."""
-    return {
-        "pipeline": deployment.pipeline,
-        "stack": deployment.stack,
-        "flavor": deployment.flavor,
-        "parameters": deployment.parameters,
-        "steps": list(deployment.steps),
-        "artifact_store": deployment.artifact_store,
-    }
-
-
 def _append_if_possible(store: SqliteRunStore, deployment: Deployment, event: Event) -> None:
     try:
         if not store.run_ids(deployment.run_id):
-            store.append(Event("run_started", deployment.run_id, event.time, data=_facts(deployment)))
+            store.append(Event("run_started", deployment.run_id, event.time, data=facts_of(deployment)))
         store.append(event)
     except StateError:
         return  # the store is what failed: the error that is on its way says so

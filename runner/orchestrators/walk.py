@@ -10,7 +10,7 @@ from typing import Any
 
 from runner.errors import EngineError
 from runner.orchestrators.base import AttemptEnded, Launcher, LedgerLike
-from runner.plan.deployment import DeployedStep, Deployment, StepJob
+from runner.plan.deployment import DeployedStep, Deployment, StepJob, facts_of
 from runner.plan.fingerprint import cache_key
 from runner.records import (
     FAILED,
@@ -325,15 +325,7 @@ class Walk:
         return f"it needs '{sorted(self.waits_for[name] or self.failed)[0]}', which did not succeed"
 
     def _run_started(self) -> Event:
-        deployment = self.deployment
-        data: dict[str, Any] = {
-            "pipeline": deployment.pipeline,
-            "stack": deployment.stack,
-            "flavor": deployment.flavor,
-            "parameters": deployment.parameters,
-            "steps": list(deployment.steps),
-            "artifact_store": deployment.artifact_store,
-        }
+        data = facts_of(self.deployment)
         if self.resumed:
             data["resumed"] = True
         return self._event("run_started", **data)

@@ -101,6 +101,18 @@ class StepJob(NamedTuple):
     announce: bool = False
 
 
+def facts_of(deployment: Deployment) -> dict[str, Any]:
+    """What `run_started` tells of a run."""
+    return {
+        "pipeline": deployment.pipeline,
+        "stack": deployment.stack,
+        "flavor": deployment.flavor,
+        "parameters": deployment.parameters,
+        "steps": list(deployment.steps),
+        "artifact_store": deployment.artifact_store,
+    }
+
+
 def deployment_to_json(deployment: Deployment) -> dict[str, Any]:
     """`deployment.json` as a JSON value; `deployment_from` reads it back."""
     steps = {name: step._asdict() for name, step in deployment.steps.items()}
