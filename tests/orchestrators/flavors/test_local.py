@@ -326,6 +326,18 @@ def test_refusals_name_what_this_machine_lacks() -> None:
     assert "'no-such-package-at-all>=3'" in (found["unmet-requirements"].help or "")
 
 
+def test_what_only_an_image_can_honour_is_refused() -> None:
+    image = {"apt": ["make"], "python": "2.7", "requirements": []}
+    found = list(LocalOrchestrator(LocalSettings()).refusals([step("a", "value", image=image)], "."))
+    assert [refusal.path[-1] for refusal in found] == ["apt", "python"]
+    assert {refusal.code for refusal in found} == {"cannot-honour"}
+
+
+def test_the_python_that_is_running_is_honoured() -> None:
+    image = {"python": f"{sys.version_info.major}.{sys.version_info.minor}"}
+    assert not list(LocalOrchestrator(LocalSettings()).refusals([step("a", "value", image=image)], "."))
+
+
 def test_memory_cannot_be_enforced_without_a_process() -> None:
     steps = [step("a", "value", resources={"memory": 1000})]
     found = list(LocalOrchestrator(LocalSettings(isolation="none")).refusals(steps, "."))

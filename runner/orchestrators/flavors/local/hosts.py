@@ -157,6 +157,9 @@ class LocalLauncher(Launcher):
         for host in list(self.hosts):
             self._forget(host)  # a host whose channel closes ends what it runs, then itself
         self.environments.stop()
+        if not self.makers:  # a thread that still makes one will write to it
+            os.close(self.made)
+            os.close(self.makes)
         kill_marked("RUNNER_WALK", self.walk)
         shutil.rmtree(self.folder, ignore_errors=True)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 
 from runner.orchestrators.base import (
@@ -51,6 +52,7 @@ class LocalOrchestrator(BaseOrchestrator):
         known: dict[tuple[str, ...], list[str]] = {}
         for step in steps:
             yield from _too_much(step, machine)
+            yield from _of_an_image(step)
             if self.settings.isolation == "none" and "memory" in step.resources:
                 yield Refusal(
                     ("steps", step.name, "resources", "memory"),
@@ -116,6 +118,23 @@ def _too_much(step: DeployedStep, machine: Machine) -> Iterator[Refusal]:
             "cannot-honour",
             f"step '{step.name}' sets gpu_type, and flavor 'local' does not know what its accelerators are",
             "leave it out, or run it on a stack whose engine can choose",
+        )
+
+
+def _of_an_image(step: DeployedStep) -> Iterator[Refusal]:
+    """What of `settings.image` has no meaning for a process of this machine, rather than leaving it out unsaid."""
+    running = f"{sys.version_info.major}.{sys.version_info.minor}"
+    for field, wanted in step.image.items():
+        if field in ("requirements", "requirements_digest"):
+            continue
+        if field == "python" and (wanted == running or f"{wanted}.".startswith(f"{running}.")):
+            continue
+        but = f" '{wanted}', and this interpreter is {running}" if field == "python" else ""
+        yield Refusal(
+            ("steps", step.name, "settings", "image", field),
+            "cannot-honour",
+            f"step '{step.name}' sets settings.image.{field}{but}: flavor 'local' runs without an image",
+            "leave it out, or run it on a stack whose engine runs images; of `image`, 'local' honours `requirements`",
         )
 
 
