@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 FLOORS = [
     {"errors", "spec", "records", "processes"},
     {"document", "plan", "plugins"},
-    {"validate", "run_store", "artifact_store", "images", "report", "orchestrators"},
+    {"validate", "run_store", "catalog", "artifact_store", "secret_store", "images", "report", "orchestrators"},
     {"project", "engine", "worker", "testing"},
     {"scheduler", "web"},
     {"cli"},
@@ -28,11 +28,21 @@ THIRD_PARTY = {
     "jsonschema": {"validate"},
     "click": {"cli"},
     "rich": {"cli"},
-    "sqlite3": {"run_store"},
+    "sqlite3": {"run_store", "catalog"},
     "cloudpickle": {"artifact_store"},
     "packaging": {"orchestrators"},
 }
-LEAN = ("worker", "artifact_store", "records", "errors", "processes", "plan.deployment", "plan.fingerprint")
+LEAN = (
+    "worker",
+    "artifact_store",
+    "secret_store",
+    "records",
+    "errors",
+    "processes",
+    "plan.deployment",
+    "plan.fingerprint",
+    "plan.secrets",
+)
 MODULES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
     for path in sorted((ROOT / "runner").rglob("*.py"))
