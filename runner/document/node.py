@@ -111,11 +111,15 @@ def planted(value: Any, node: Node) -> Node:
 
 
 class Document(NamedTuple):
-    """One document of a file. `file` is its name as shown to the user, `text` the whole file's text."""
+    """One document of a file. `file` is its name as shown to the user, `text` the whole file's text.
+
+    `revision` is 0 for what stands in a file, else the number under which it was applied.
+    """
 
     file: str
     node: Node
     text: str
+    revision: int = 0
 
     @property
     def kind(self) -> str | None:

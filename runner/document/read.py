@@ -8,11 +8,11 @@ from pathlib import Path
 
 from runner.document.node import UNKNOWN, Document, Node
 from runner.errors import Position, Problem, nearest
-from runner.spec.stack import COMPONENT_KINDS, NOT_YET
+from runner.spec.stack import COMPONENT_KINDS
 
 MAX_SIZE = 32_000_000
 KINDS = ("pipeline", "stack", "resources", *COMPONENT_KINDS)
-_SUPPORTED = ", ".join(kind for kind in KINDS if kind not in NOT_YET)
+_SUPPORTED = ", ".join(KINDS)
 
 # What YAML 1.2 does not let stand in a text, and line breaks that only YAML 1.1 knew: editors count them differently.
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")

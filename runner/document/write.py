@@ -1,0 +1,58 @@
+"""Plain data → the text of a YAML document, and a document's text with some of its fields changed."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Collection, Mapping
+from typing import Any
+
+_MARK = re.compile(r"^---(?=\s|\Z)", re.MULTILINE)
+
+
+def to_yaml(value: Mapping[str, Any]) -> str:
+    """A document that reads back as this value; keys keep their order."""
+    return _dumped(dict(value))
+
+
+def edited(text: str, fields: Mapping[str, Any], removed: Collection[str] = ()) -> str:
+    """The text of one YAML document with top-level fields set or removed; comments and order are kept."""
+    document = _yaml().load(text)
+    for key, value in fields.items():
+        document[key] = value
+    for key in removed:
+        document.pop(key, None)
+    return _dumped(document)
+
+
+def segments(text: str) -> list[tuple[int, str]]:
+    """The documents of a YAML text as texts, each with the line that it begins at, comments before it included.
+
+    `---` at the beginning of a line starts a document wherever it stands (YAML 1.2, 9.1.2).
+    """
+    starts = [0, *(match.start() for match in _MARK.finditer(text)), len(text)]
+    found = []
+    for start, end in zip(starts, starts[1:], strict=False):
+        piece, line = text[start:end], text.count("\n", 0, start) + 1
+        if mark := re.match(r"---[ \t]*(#[^\n]*)?\n", piece):
+            piece, line = piece[mark.end() :], line + 1
+        found.append((line, piece))
+    return found
+
+
+def _dumped(value: Any) -> str:
+    stream = io.StringIO()
+    _yaml().dump(value, stream)
+    return stream.getvalue()
+
+
+def _yaml() -> Any:
+    from ruamel.yaml import YAML  # slow to import, and only what writes needs it
+
+    yaml = YAML(typ="rt", pure=True)
+    yaml.version = None
+    yaml.default_flow_style = False
+    yaml.width = 110
+    yaml.preserve_quotes = True
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    return yaml

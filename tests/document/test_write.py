@@ -1,0 +1,53 @@
+"""Plain data as YAML, and texts of documents with fields changed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runner.document.read import read_nodes
+from runner.document.write import edited, segments, to_yaml
+
+SCALARS = st.none() | st.booleans() | st.integers(-(10**9), 10**9) | st.text(st.characters(codec="ascii"), max_size=20)
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.from_regex("[a-z]{1,8}", fullmatch=True), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+def _printable(value: Any) -> bool:
+    return "\\x" not in repr(value) and "\x7f" not in repr(value)
+
+
+@given(st.dictionaries(st.from_regex("[a-z]{1,8}", fullmatch=True), VALUES.filter(_printable), min_size=1, max_size=4))
+def test_what_is_written_reads_back(value: dict[str, Any]) -> None:
+    nodes, problems = read_nodes(to_yaml(value), "x.yaml")
+    assert problems == []
+    assert [node.plain() for node in nodes] == [value]
+
+
+def test_words_that_older_yaml_takes_for_others_read_back() -> None:
+    value = {"a": "on", "b": "no", "c": "1", "d": "0o7", "e": "1e3", "f": "~", "g": "", "h": "${secrets.X}"}
+    assert read_nodes(to_yaml(value), "x.yaml")[0][0].plain() == value
+
+
+def test_an_edit_keeps_comments_and_order() -> None:
+    text = "# ours\nkind: orchestrator\nname: k # short\nflavor: kubernetes\nmax_parallel: 4\n"
+    assert edited(text, {"max_parallel": 8, "kubernetes_namespace": "ml"}) == (
+        "# ours\nkind: orchestrator\nname: k # short\nflavor: kubernetes\nmax_parallel: 8\nkubernetes_namespace: ml\n"
+    )
+    assert "max_parallel" not in edited(text, {}, ["max_parallel"])
+
+
+def test_a_file_falls_into_documents_with_their_lines() -> None:
+    text = "# first\nkind: a\n--- # second\nkind: b\ntext: |\n  --- no mark\n---\nkind: c"
+    assert segments(text) == [(1, "# first\nkind: a\n"), (4, "kind: b\ntext: |\n  --- no mark\n"), (8, "kind: c")]
+
+
+def test_a_first_mark_begins_no_document_of_its_own() -> None:
+    assert [piece for piece in segments("---\nkind: a\n") if piece[1].strip()] == [(2, "kind: a\n")]
