@@ -13,6 +13,7 @@ IDENTIFIER = "^[A-Za-z_][A-Za-z0-9_]*$"
 ENTRYPOINT = "^[A-Za-z_][A-Za-z0-9_]*([.][A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*$"
 REFERENCE = "^[A-Za-z][A-Za-z0-9_-]{0,62}([.][A-Za-z_][A-Za-z0-9_]*)?$"
 MEMORY = "^[0-9]{1,12}([.][0-9]{1,6})?(B|KB|MB|GB|TB|PB|KiB|MiB|GiB|TiB|PiB)$"
+SECRET = r"^\$\{secrets[.][A-Za-z_][A-Za-z0-9_]*\}$"
 DURATION = (
     "^(?=[0-9])([0-9]{1,9}([.][0-9]{1,6})?d)?([0-9]{1,9}([.][0-9]{1,6})?h)?"
     "([0-9]{1,9}([.][0-9]{1,6})?m)?([0-9]{1,9}([.][0-9]{1,6})?s)?$"
@@ -30,6 +31,14 @@ class Spec(BaseModel):
     model_config = ConfigDict(
         defer_build=True, frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=False
     )
+
+
+def rule(code: str, message: str, help: str, key: str = "") -> PydanticCustomError:
+    """What a model's own validator raises: told to the user in these words, at `key` or at the mapping itself.
+
+    For what no single field can tell, as in "one of these two is needed".
+    """
+    return PydanticCustomError("rule", "{message}", {"code": code, "message": message, "help": help, "key": key})
 
 
 def parse_memory(text: str) -> int:
@@ -88,6 +97,14 @@ def _duration(value: Any) -> float:
     )
 
 
+def _secret(value: Any) -> str:
+    if isinstance(value, str) and re.fullmatch(SECRET, value):
+        return value
+    raise PydanticCustomError(
+        "secret", "not a reference to a secret: write '${{secrets.NAME}}', never the value itself"
+    )
+
+
 def _integral(value: Any) -> Any:
     # JSON Schema's `integer` takes 2.0, and so do we.
     return int(value) if isinstance(value, float) and value.is_integer() else value
@@ -105,6 +122,8 @@ Memory = Annotated[int, BeforeValidator(_memory), WithJsonSchema({"type": "strin
 """A size in bytes, written `512MiB`, `8GB`, `1.5GiB`."""
 Duration = Annotated[float, BeforeValidator(_duration), WithJsonSchema({"type": "string", "pattern": DURATION})]
 """A time in seconds, written `90s`, `10m`, `1h30m`, `7d`."""
+SecretReference = Annotated[str, BeforeValidator(_secret), WithJsonSchema({"type": "string", "pattern": SECRET})]
+"""`${secrets.NAME}` and nothing else: the value itself never stands in a document."""
 Integer = Annotated[int, BeforeValidator(_integral)]
 Strings = Annotated[tuple[str, ...], Field(strict=False)]
 Environment = dict[Identifier, str]

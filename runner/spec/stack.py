@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, create_model
 
-from runner.spec.common import Name, Spec
+from runner.spec.common import Duration, Environment, Name, Spec
+from runner.spec.pipeline import ResourcesChoice, Retry
 
 COMPONENT_KINDS = (
     "orchestrator",
@@ -16,8 +17,6 @@ COMPONENT_KINDS = (
     "experiment_tracker",
     "secret_store",
 )
-# Kinds that this version reads but does not carry out yet: refused where they stand.
-NOT_YET = ("container_registry", "image_builder", "experiment_tracker", "secret_store")
 FLAVOR = "^[A-Za-z_][A-Za-z0-9_.]*(:[A-Za-z_][A-Za-z0-9_]*)?$"
 Flavor = Annotated[str, Field(pattern=FLAVOR)]
 
@@ -33,6 +32,15 @@ ComponentChoice = Annotated[
 ]
 
 
+class StackDefaults(Spec):
+    """What holds for every step on this stack where neither the step nor its pipeline says otherwise."""
+
+    resources: ResourcesChoice | None = Field(None, description="What each step needs.")
+    retry: Retry | None = Field(None, description="How failed attempts are tried again.")
+    timeout: Duration | None = Field(None, description="How long an attempt may take.")
+    environment: Environment = Field({}, description="Environment variables for every step.")
+
+
 class StackSpec(Spec):
     """A stack, `kind: stack`. Each component is the name of a declared one, or written in place."""
 
@@ -43,6 +51,18 @@ class StackSpec(Spec):
     artifact_store: ComponentChoice | None = Field(
         None, description="Where values go; `.runner/artifacts` when left out."
     )
+    container_registry: ComponentChoice | None = Field(None, description="Where images are pushed to.")
+    image_builder: ComponentChoice | None = Field(
+        None, description="What builds images; the local Docker Engine when left out."
+    )
+    secret_store: ComponentChoice | None = Field(
+        None, description="Where `${secrets.NAME}` is looked up; the environment when left out."
+    )
+    experiment_tracker: ComponentChoice | None = Field(None, description="Where steps log their experiments.")
+    defaults: StackDefaults = Field(
+        default_factory=StackDefaults,
+        description="What holds for every step where neither it nor its pipeline says otherwise.",
+    )
 
 
 class Component(Spec):
@@ -52,14 +72,6 @@ class Component(Spec):
     name: Name = Field(description="The component's name.")
     flavor: Flavor = Field(
         description="A built-in flavor, an installed one, or an import path `package.module:ClassName`."
-    )
-
-
-class LocalArtifactStoreSettings(Spec):
-    """A folder on this machine."""
-
-    path: Annotated[str, Field(min_length=1)] = Field(
-        ".runner/artifacts", description="The folder; a relative one stands beside the project's file."
     )
 
 

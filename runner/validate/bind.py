@@ -12,7 +12,7 @@ from pydantic import BaseModel, Tag, ValidationError
 
 from runner.document.node import UNKNOWN, Document, Node
 from runner.errors import Position, Problem, nearest
-from runner.spec import pipeline, stack
+from runner.spec import pipeline
 from runner.spec.common import Spec
 from runner.validate.wording import Expected, wrong_value
 
@@ -58,12 +58,7 @@ def bind(document: Document, model: type[Spec], path: tuple[str, ...] = ()) -> t
 
 def not_yet(document: Document) -> list[Problem]:
     """The words that this version reads but does not carry out yet."""
-    places: list[tuple[tuple[str, ...], bool]] = []
-    if document.kind in stack.NOT_YET:
-        places.append((("kind",), False))
-    for path in _refused_paths(document):
-        places.append((path, True))
-    return [_not_supported(document, path, key) for path, key in places]
+    return [_not_supported(document, path) for path in _refused_paths(document)]
 
 
 def _refused_paths(document: Document) -> Iterable[tuple[str, ...]]:
@@ -82,8 +77,6 @@ def _refused_paths(document: Document) -> Iterable[tuple[str, ...]]:
 
 def _refused_words(kind: str, path: tuple[str | int, ...]) -> tuple[str, ...]:
     """The keys of the mapping at `path` that are not supported yet."""
-    if kind == "stack" and not path:
-        return stack.NOT_YET
     if kind == "pipeline" and not path:
         return pipeline.NOT_YET["pipeline"]
     if kind == "pipeline" and len(path) == 2 and path[0] == "steps":
@@ -91,12 +84,9 @@ def _refused_words(kind: str, path: tuple[str | int, ...]) -> tuple[str, ...]:
     return ()
 
 
-def _not_supported(document: Document, path: tuple[str, ...], key: bool) -> Problem:
-    word = f"'{path[-1]}'" if key else f"kind '{document.kind}'"
-    message = f"{word} is not supported yet"
-    return Problem(
-        document.position(path, key=key), "not-supported-yet", message, "remove it; a later version carries it out"
-    )
+def _not_supported(document: Document, path: tuple[str, ...]) -> Problem:
+    help = "remove it; a later version carries it out"
+    return Problem(document.position(path, key=True), "not-supported-yet", f"'{path[-1]}' is not supported yet", help)
 
 
 class _Mistake(NamedTuple):
@@ -251,6 +241,10 @@ def _problem(document: Document, lines: list[str], path: tuple[str, ...], mistak
     if kind == "missing":
         place = document.position(where[:-1], key=True)
         return Problem(place, *_missing_key(document, where, mistake))
+    if kind == "rule":  # it is about a value, about a mapping, or about one key of that
+        key = mistake.details["ctx"]["key"]
+        place = document.position((*where, key) if key else where, key=bool(key) or not loc)
+        return Problem(place, *wrong_value(mistake.details, "", "", mistake.expected))
     value = mistake.details["input"]
     place = document.position(where, key=value is None or (bool(loc) and loc[-1] == "[key]"))
     name = str(where[-1]) if where else document.kind or "document"
@@ -259,7 +253,11 @@ def _problem(document: Document, lines: list[str], path: tuple[str, ...], mistak
         message = f"'{written.strip(_QUOTES)}' is a value, not a step's output"
         return Problem(place, "bad-reference", message, "write it under `parameters:` instead of `inputs:`")
     word = written if re.fullmatch(r"[\w.+-]+", written) else ""
-    return Problem(place, *wrong_value(mistake.details, name, word, mistake.expected))
+    code, message, help = wrong_value(mistake.details, name, word, mistake.expected)
+    field = mistake.fields.get(name)
+    if code == "bad-value" and kind == "string_pattern_mismatch" and field is not None and field.description:
+        help = f"{name}: {field.description}"  # says what is wanted better than a regular expression
+    return Problem(place, code, message, help)
 
 
 def _unknown_key(mistake: _Mistake) -> tuple[str, str, str | None]:

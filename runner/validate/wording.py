@@ -40,10 +40,16 @@ def wrong_value(details: Mapping[str, Any], name: str, written: str, expected: E
     if kind in ("too_short", "string_too_short"):
         what = "a value" if isinstance(value, str) else "at least one"
         return "empty", f"'{name}' is empty", f"write {what}" if name == "steps" else f"write {what}, or remove the key"
+    if kind == "rule":
+        return context["code"], context["message"], context["help"]
     if kind == "memory":
         return "bad-memory", f"{_quoted(value)} is no size of memory", _memory_help(value)
     if kind == "duration":
         return "bad-duration", f"{_quoted(value)} is no duration", _duration_help(value)
+    if kind == "secret":
+        # The value is not repeated: it may be the secret itself.
+        help = f"write {name}: ${{secrets.NAME}}, and put the value under NAME into the stack's secret store"
+        return "literal-secret", f"'{name}' must be a reference to a secret, never its value", help
     reason = str(context["error"]) if kind == "value_error" and "error" in context else details["msg"]
     return "bad-value", f"{_quoted(value)} is not right here: {reason}", None
 

@@ -13,7 +13,7 @@ from runner.errors import Problem
 from runner.spec.common import Spec
 from runner.spec.pipeline import ImageSettings, PipelineSpec
 from runner.spec.resources import ResourcesDocument
-from runner.spec.stack import StackSpec, component_model
+from runner.spec.stack import component_model
 from runner.validate.bind import bind, not_yet
 
 HEAD = "kind: pipeline\nname: p\n"
@@ -197,17 +197,6 @@ def test_words_that_are_not_supported_yet_are_told_once() -> None:
         ("not-supported-yet", 4, 32),
         ("not-supported-yet", 4, 45),
     ]
-
-
-def test_parts_of_a_stack_that_are_not_supported_yet() -> None:
-    found = document("kind: stack\nname: s\norchestrator: a\nsecret_store: b\n")
-    assert bind(found, StackSpec)[1] == []
-    assert [p.position.line for p in not_yet(found)] == [4]
-
-
-def test_a_kind_that_is_not_supported_yet() -> None:
-    (problem,) = not_yet(document("kind: secret_store\nname: s\n"))
-    assert (problem.message, problem.position.column) == ("kind 'secret_store' is not supported yet", 7)
 
 
 def test_words_elsewhere_are_not_refused() -> None:
