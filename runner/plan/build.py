@@ -14,6 +14,7 @@ from runner.plan.steps import Settings, complete, names_run
 from runner.records import Artifact, StepResult
 from runner.spec.pipeline import PipelineSpec
 from runner.spec.resources import Resources
+from runner.spec.stack import StackDefaults
 
 Cached = Callable[[str, float | None], StepResult | None]
 Outputs = Mapping[str, Mapping[str, Artifact]]
@@ -41,6 +42,8 @@ def build(
     selection: Selection,
     use_cache: bool,
     file: str = "",
+    beneath: StackDefaults = StackDefaults(),
+    services: Mapping[str, str] = {},
 ) -> Plan:
     """The plan of a pipeline whose document is valid and filled in; what stands in its way is in `Plan.obstacles`.
 
@@ -48,6 +51,8 @@ def build(
     `resources` `kind: resources` documents by name  `code` entrypoint → digest of its code (CodeIndex.digest)
     `cached` key, greatest age in seconds → a result whose artifacts are all there, or None
     `previous` steps that have succeeded before, and whose outputs are still there
+    `beneath` the stack's defaults                    `services` variables by which steps find the stack's services:
+                                                     they do not count in the cache
     """
     needs = _needs(spec)
     obstacles = list(_unknown_names(selection, needs))
@@ -55,7 +60,16 @@ def build(
     if not chosen and not obstacles:
         obstacles.append(Obstacle((), "nothing-selected", "no step is selected", _why_nothing(selection)))
     relevant = _relevant(spec, chosen)
-    steps = complete(spec, relevant, settings=settings, images=images, resources=resources, code=code)
+    steps = complete(
+        spec,
+        relevant,
+        settings=settings,
+        images=images,
+        resources=resources,
+        code=code,
+        beneath=beneath,
+        services=services,
+    )
     found = Found(cached, previous)
     planned = _decide(_narrow(steps, chosen), chosen, found, use_cache)
     shown = _in_order(planned, chosen)
@@ -82,6 +96,7 @@ def deploy(
     project: str,
     created: float,
     orchestrator: dict[str, Any],
+    secret_store: dict[str, Any] | None = None,
 ) -> Deployment:
     """The plan as one run. Steps that the plan found in the cache are in it: the run looks them up again."""
     return Deployment(
@@ -99,6 +114,7 @@ def deploy(
         created=created,
         file=plan.file,
         orchestrator=orchestrator,
+        secret_store=secret_store or {},
     )
 
 

@@ -60,6 +60,7 @@ class Deployment(NamedTuple):
     `project`        the project's root folder on the machine that planned
     `use_cache`      False for `--no-cache`: results are stored but none is looked up
     `document`       the pipeline's file, absolute, and the digest of its text when this was planned
+    `secret_store`   flavor and fields of where `${secrets.NAME}` is looked up; empty for the environment
     """
 
     run_id: str
@@ -77,6 +78,7 @@ class Deployment(NamedTuple):
     file: str = ""
     orchestrator: dict[str, Any] = {}
     document: tuple[str, str] = ("", "")
+    secret_store: dict[str, Any] = {}
 
 
 class StepJob(NamedTuple):
@@ -84,7 +86,18 @@ class StepJob(NamedTuple):
 
     `inputs`    argument → the artifact, or (step, output) for the worker to look up in the ledger
     `cache_key` where to write the finished step's outputs; None when it is not cached
-    `announce`  write `started.json`: for engines that walk the DAG themselves, where nobody else records the start
+    `announce`  the worker records what nobody else does: its start, its log, its death. For engines that walk the DAG
+                themselves; the worker then is a process that watches over the step's own
+    `secret_store` where secrets are looked up: flavor and fields, empty for the environment
+
+    Of a job that the worker settles itself (`announce`):
+    `attempt`       0 for the next one that the ledger does not know
+    `fingerprint`   its parts, for the worker to compute the cache key with the inputs' digests; None when it need not
+    `use_cache`     whether a finished step of that key may answer, if not older than `expires_after` seconds
+    `timeout`       seconds after which the worker ends the step
+    `echo`          print the step's log too, for engines that keep logs of their own
+    `bound`         end with the process that started the worker
+    `left_out`      fields too long for a command line: the worker takes them from the deployment in the ledger
     """
 
     run_id: str
@@ -99,6 +112,14 @@ class StepJob(NamedTuple):
     project: str
     cache_key: str | None = None
     announce: bool = False
+    secret_store: dict[str, Any] = {}
+    fingerprint: dict[str, str] | None = None
+    use_cache: bool = True
+    expires_after: float | None = None
+    timeout: float | None = None
+    echo: bool = False
+    bound: bool = False
+    left_out: tuple[str, ...] = ()
 
 
 def facts_of(deployment: Deployment) -> dict[str, Any]:
@@ -110,6 +131,7 @@ def facts_of(deployment: Deployment) -> dict[str, Any]:
         "parameters": deployment.parameters,
         "steps": list(deployment.steps),
         "artifact_store": deployment.artifact_store,
+        "secret_store": deployment.secret_store,
     }
 
 
@@ -166,4 +188,5 @@ def job_from(data: Mapping[str, Any]) -> StepJob:
         for name, value in data.get("inputs", {}).items()
     }
     known["outputs"] = tuple(data.get("outputs", ()))
+    known["left_out"] = tuple(data.get("left_out", ()))
     return StepJob(**known)

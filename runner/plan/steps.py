@@ -11,6 +11,7 @@ from runner.plan.fingerprint import part
 from runner.spec import OUTPUT
 from runner.spec.pipeline import CachePolicy, Defaults, PipelineSpec, Retry, StepSpec
 from runner.spec.resources import Resources
+from runner.spec.stack import StackDefaults
 
 Settings = Mapping[str, Mapping[str, Any]]
 
@@ -26,16 +27,19 @@ def complete(
     images: Settings,
     resources: Mapping[str, Resources],
     code: Callable[[str], str],
+    beneath: StackDefaults = StackDefaults(),
+    services: Mapping[str, str] = {},
 ) -> dict[str, DeployedStep]:
     """These steps of the pipeline with all that holds for them; see `build` for the arguments."""
+    layers = (beneath, spec.defaults)
     single = {name: _single_output(step) for name, step in spec.steps.items()}
     part_of = _remembered(part)
     steps = {}
     for name in names:
         step = spec.steps[name]
         image = dict(images.get(name, {}))
-        environment = spec.environment | step.environment
-        cache = _said(step, spec.defaults, "cache")
+        environment = beneath.environment | spec.environment | step.environment
+        cache = step.cache if "cache" in step.model_fields_set else spec.defaults.cache
         steps[name] = DeployedStep(
             name=name,
             entrypoint=step.entrypoint,
@@ -43,12 +47,12 @@ def complete(
             after=step.after,
             parameters=dict(step.parameters),
             outputs=tuple(step.outputs or ()),
-            resources=_resources(step, spec.defaults, resources),
-            retry=_retry(step, spec.defaults),
-            timeout=_said(step, spec.defaults, "timeout"),
+            resources=_resources((*layers, step), resources),
+            retry=_retry((*layers, step)),
+            timeout=_timeout((*layers, step)),
             cache=cache is not False and not names_run([step.parameters, environment, image]),
             expires_after=cache.expires_after if isinstance(cache, CachePolicy) else None,
-            environment=environment,
+            environment={**services, **environment} if services else environment,
             settings=dict(settings.get(name, {})),
             image=image,
             fingerprint={
@@ -87,29 +91,45 @@ def _single_output(step: StepSpec) -> str:
     return step.outputs[0] if step.outputs and len(step.outputs) == 1 else OUTPUT
 
 
-def _said(step: StepSpec, defaults: Defaults, field: str) -> Any:
-    # What a step says wins, `null` too: that is how it takes back a default.
-    return getattr(step if field in step.model_fields_set else defaults, field)
+# The stack's defaults, the pipeline's, and the step: what a later one says wins, field by field. `null` is said too:
+# that is how one takes back what stands beneath it.
+Layers = tuple[StackDefaults | Defaults | StepSpec, ...]
 
 
-def _resources(step: StepSpec, defaults: Defaults, named: Mapping[str, Resources]) -> dict[str, Any]:
-    if step.resources is None and ("resources" in step.model_fields_set or defaults.resources is None):
-        return {}
-    fields = _fields(defaults.resources, named) | _fields(step.resources, named)
-    return {name: fields[name] for name in _RESOURCES if fields.get(name) is not None}
+def _timeout(layers: Layers) -> float | None:
+    found = None
+    for layer in layers:
+        if "timeout" in layer.model_fields_set:
+            found = layer.timeout
+    return found
 
 
-def _fields(choice: str | Resources | None, named: Mapping[str, Resources]) -> dict[str, Any]:
+def _resources(layers: Layers, named: Mapping[str, Resources]) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    for layer in layers:
+        if "resources" in layer.model_fields_set:
+            fields = {} if layer.resources is None else fields | _fields(layer.resources, named)
+    return {name: fields[name] for name in _RESOURCES if fields.get(name) is not None} if fields else fields
+
+
+def _fields(choice: str | Resources, named: Mapping[str, Resources]) -> dict[str, Any]:
     found = named.get(choice) if isinstance(choice, str) else choice
     return {name: getattr(found, name) for name in found.model_fields_set} if found else {}
 
 
-def _retry(step: StepSpec, defaults: Defaults) -> dict[str, Any] | None:
-    if step.retry is None and ("retry" in step.model_fields_set or defaults.retry is None):
-        return None
-    said = step.retry.model_fields_set if step.retry else ()
-    base = defaults.retry or Retry()
-    return {name: getattr(step.retry if name in said else base, name) for name in _RETRY}
+def _retry(layers: Layers) -> dict[str, Any] | None:
+    found: dict[str, Any] | None = None
+    for layer in layers:
+        if "retry" in layer.model_fields_set:
+            if layer.retry is None:
+                found = None
+                continue
+            said = layer.retry.model_fields_set
+            found = {
+                name: found[name] if found is not None and name not in said else getattr(layer.retry, name)
+                for name in _RETRY
+            }
+    return found
 
 
 def _remembered(function: Callable[[Any], str]) -> Callable[[Any], str]:

@@ -1,0 +1,110 @@
+"""Every problem of every document of a project."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from runner.document.interpolate import interpolate
+from runner.document.node import Document
+from runner.errors import Problem
+from runner.project.components import Components
+from runner.project.declared import FIXED, around, named_resources, names_of, read_all, same_names
+from runner.project.folder import Project, files_of
+from runner.project.pipelines import Pipeline, bind_pipeline
+from runner.project.stacks import (
+    DEFAULT,
+    Stack,
+    check_stack,
+    default_stack,
+    help_stacks,
+    known_stacks,
+    load_stack,
+    unreachable,
+)
+from runner.spec.resources import ResourcesDocument
+from runner.validate.bind import bind
+
+
+def validate_paths(
+    project: Project,
+    paths: Sequence[Path],
+    *,
+    imports: bool = False,
+    env: Mapping[str, str] | None = None,
+    stack: str | None = None,
+) -> tuple[list[Problem], dict[str, str], int]:
+    """Every problem of every document in these files and folders (the project's own when none is given).
+
+    What a pipeline's stack cannot honour is one too: `stack`, by name or file, or else the one that the pipeline names.
+    Gives the problems in order, the texts of the files, and how many documents there are.
+    """
+    env = os.environ if env is None else env
+    documents, problems, texts = read_all(project, files_of(project, paths))
+    known = around(project, documents)
+    problems += same_names(documents)
+    given = load_stack(project, stack, "--stack", env) if stack else None
+    for document in documents:
+        problems += check(project, document, known, env, imports=imports, stack=given)
+    # What a stack names may stand elsewhere: its problems are this stack's too, and are told at their own place.
+    elsewhere = {problem.position.file for problem in problems}.difference(texts)
+    texts |= {document.file: document.text for document in known if document.file in elsewhere}
+    return sorted(set(problems), key=lambda problem: problem.position), texts, len(documents)
+
+
+def check(
+    project: Project,
+    document: Document,
+    known: Sequence[Document],
+    env: Mapping[str, str],
+    *,
+    imports: bool = False,
+    stack: Stack | None = None,
+) -> list[Problem]:
+    """What is wrong with one document; names may refer to the `known` ones. A pipeline runs on `stack`, or its own."""
+    if document.kind == "pipeline":
+        filled, spec, values, problems = bind_pipeline(project, document, {}, env, names_of("resources", known))
+        problems += _unknown_stack(filled, known)
+        stack = stack or _own_stack(project, filled, known, env)
+        if stack is not None and spec is not None and not problems:
+            from runner.project.honour import refused  # not loaded where no stack is named: start-up time counts
+
+            problems += refused(project, Pipeline(spec, filled, values, named_resources(known, env)), stack)
+        if imports and spec is not None and not problems:
+            from runner.validate.entrypoints import entrypoints  # it imports the user's code: only when asked for
+
+            problems += entrypoints(spec, filled, project.root)
+        return problems
+    if document.kind == "stack":
+        stack, problems = check_stack(project, document, known, env)
+        return problems if stack is None else unreachable(stack)
+    filled, problems = interpolate(document, {}, (), env, skip=FIXED)
+    if document.kind == "resources":
+        return problems + bind(filled, ResourcesDocument)[1]
+    components = Components(project, known, env, problems)
+    if document.kind == "orchestrator":
+        components.bind_orchestrator(filled, ())
+    else:
+        components.bind(document.kind or "", filled, ())
+    return problems
+
+
+def _own_stack(project: Project, pipeline: Document, known: Sequence[Document], env: Mapping[str, str]) -> Stack | None:
+    """The stack that a pipeline names, where it can be used; what is wrong with it is told with its own document."""
+    named = pipeline.node.child("stack")
+    name = named.value if named is not None else None
+    for document in known if isinstance(name, str) else ():
+        if document.kind == "stack" and document.name == name:
+            return check_stack(project, document, known, env)[0]
+    return default_stack(project) if name == DEFAULT else None
+
+
+def _unknown_stack(document: Document, known: Sequence[Document]) -> list[Problem]:
+    """The stack that a pipeline names, when no document declares it."""
+    named = document.node.child("stack")
+    names = known_stacks(known)
+    if named is None or not isinstance(named.value, str) or named.value in names:
+        return []
+    message = f"there is no stack '{named.value}'"
+    return [Problem(document.position(("stack",)), "unknown-stack", message, help_stacks(named.value, names))]

@@ -1,0 +1,198 @@
+"""Pipelines of a project: found, bound, and given their parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+
+from runner.document.interpolate import interpolate
+from runner.document.node import Document
+from runner.document.read import text_of
+from runner.errors import InvalidDocuments, Problem, UsageError, nearest
+from runner.orchestrators import registry
+from runner.orchestrators.base import BaseOrchestrator
+from runner.plan.fingerprint import part
+from runner.plugins import UnknownPlugin
+from runner.project.declared import FIXED, around, named_resources, names_of, read_all, texts_of
+from runner.project.folder import SUFFIXES, Project, files_of
+from runner.spec.pipeline import ImageSettings, Parameter, PipelineSpec
+from runner.spec.resources import Resources
+from runner.validate.bind import bind, not_yet
+from runner.validate.parameters import parameter_values
+from runner.validate.references import references
+
+
+class Pipeline(NamedTuple):
+    """A pipeline that can be planned: bound, with its parameters' values filled in.
+
+    `resources` are the `kind: resources` documents that names may mean, each with where it stands.
+    """
+
+    spec: PipelineSpec
+    document: Document
+    parameters: dict[str, Any]
+    resources: dict[str, tuple[Resources, Document]]
+
+
+def find_pipeline(project: Project, named: Path) -> Path:
+    """The file meant by what stands on a command line: a file, or the name of a pipeline in `pipelines/`.
+
+    A pipeline is named by its document, or by its file without the ending. Raises UsageError when there is none.
+    """
+    if named.is_file() or named.suffix in SUFFIXES or len(named.parts) != 1:
+        return named
+    declared = pipelines_of(project)
+    fits = [path for path, name in declared if name == named.name] or [
+        path for path, _ in declared if path.stem == named.name
+    ]
+    if len(fits) == 1:
+        return fits[0]
+    if fits:
+        files = ", ".join(project.shown(path) for path in fits)
+        raise UsageError(f"several pipelines are named '{named}'", f"say which file: {files}")
+    names = list(dict.fromkeys(name for _, name in declared))
+    guess = nearest(named.name, names)
+    known = f"pipelines here: {', '.join(names)}" if names else "there are none in 'pipelines': give a file"
+    raise UsageError(
+        f"there is no file and no pipeline '{named}'", (f"did you mean '{guess}'? " if guess else "") + known
+    )
+
+
+def pipelines_of(project: Project) -> list[tuple[Path, str]]:
+    """The files of `pipelines/` that declare a pipeline, or cannot be read, and its name or the file's."""
+    folder = project.root / "pipelines"
+    found: list[tuple[Path, str]] = []
+    for path in files_of(project, [folder]) if folder.is_dir() else []:
+        documents, problems, _ = read_all(project, [path])
+        names = [document.name or path.stem for document in documents if document.kind == "pipeline"]
+        found += [(path, name) for name in names or ([path.stem] if problems else [])]
+    return found
+
+
+def load_pipeline(project: Project, path: Path, given: Mapping[str, Any], env: Mapping[str, str]) -> Pipeline:
+    """The one pipeline of a file, for a run with these parameters.
+
+    Raises InvalidDocuments with every problem of its document, UsageError for parameters that are wrong or missing.
+    """
+    documents, problems, texts = read_all(project, [path])
+    found = [document for document in documents if document.kind == "pipeline"]
+    if not found and not problems:
+        raise UsageError(
+            f"'{project.shown(path)}' declares no pipeline", "a pipeline document starts with `kind: pipeline`"
+        )
+    if len(found) > 1:
+        names = ", ".join(document.name or "?" for document in found)
+        raise UsageError(f"'{project.shown(path)}' declares several pipelines: {names}", "give each a file of its own")
+    if problems:
+        raise InvalidDocuments(problems, texts)
+    known = documents if "resources" not in found[0].text else around(project, documents)
+    document, spec, values, problems = bind_pipeline(project, found[0], given, env, names_of("resources", known))
+    if problems or spec is None:
+        raise InvalidDocuments(problems, texts_of(documents))
+    _refuse_parameters(spec, document, given)
+    return Pipeline(spec, document, values, named_resources(known, env))
+
+
+def bind_pipeline(
+    project: Project, document: Document, given: Mapping[str, Any], env: Mapping[str, str], resources: Collection[str]
+) -> tuple[Document, PipelineSpec | None, dict[str, Any], list[Problem]]:
+    """The document filled in, its spec, its parameters' values, and what is wrong. `resources` are known names."""
+    declared = _declared_parameters(document)
+    values, _ = parameter_values(declared, given)
+    names = document.node.at(("parameters",)).value if document.node.has(("parameters",)) else {}
+    filled, problems = interpolate(
+        document, values, list(names) if isinstance(names, dict) else [], env, skip=("parameters", *FIXED)
+    )
+    problems += not_yet(filled)
+    spec, wrong = bind(filled, PipelineSpec)
+    problems += wrong
+    assert spec is None or isinstance(spec, PipelineSpec)
+    if spec is not None:
+        problems += references(spec, filled, resources)
+        problems += _settings_problems(project, filled, spec)
+    return filled, spec, values, problems
+
+
+def step_settings(spec: PipelineSpec, flavor: type[BaseOrchestrator], name: str) -> dict[str, dict[str, Any]]:
+    """For each step the settings of one flavor, the step's over the pipeline's, with defaults filled in."""
+    return {
+        step: flavor.StepSettings.model_validate(merged).model_dump(mode="json")
+        for step, merged in _merged(spec, name).items()
+    }
+
+
+def step_images(spec: PipelineSpec, root: Path) -> dict[str, dict[str, Any]]:
+    """For each step its `settings.image`, the step's fields over the pipeline's.
+
+    A requirements file is the file and what it says: `requirements_digest` is there, so that the cache sees it change.
+    """
+    images = {
+        step: ImageSettings.model_validate(merged).model_dump(mode="json", exclude_none=True)
+        for step, merged in _merged(spec, "image").items()
+        if merged
+    }
+    for image in images.values():
+        if isinstance(file := image.get("requirements"), str):
+            text, _ = text_of(root / file)
+            image["requirements_digest"] = part(text)
+    return images
+
+
+def _declared_parameters(document: Document) -> dict[str, Parameter]:
+    """Those declared parameters that are right; `bind` tells of the others."""
+    section = document.node.child("parameters")
+    plain = section.plain() if section is not None else {}
+    found = {}
+    for name, fields in plain.items() if isinstance(plain, dict) else ():
+        try:
+            found[str(name)] = Parameter.model_validate(fields)
+        except ValidationError:
+            continue
+    return found
+
+
+def _refuse_parameters(spec: PipelineSpec, document: Document, given: Mapping[str, Any]) -> None:
+    _, wrong = parameter_values(spec.parameters, given)
+    if not wrong:
+        return
+    helps = []
+    for name, (_, _, help) in wrong.items():
+        declared = document.position(("parameters", name), key=True)
+        helps.append(help or f"give '{name}' a value that fits its declaration at {declared}")
+    raise UsageError("; ".join(message for _, message, _ in wrong.values()), "; ".join(dict.fromkeys(helps)))
+
+
+def _settings_problems(project: Project, document: Document, spec: PipelineSpec) -> list[Problem]:
+    problems: list[Problem] = []
+    places = [("settings",), *(("steps", name, "settings") for name, step in spec.steps.items() if step.settings)]
+    for place in places:
+        if not document.node.has(place):
+            continue
+        for key in document.node.at(place).plain():
+            path = (*place, key)
+            if key == "image":
+                problems += bind(document, ImageSettings, path)[1]
+                continue
+            try:
+                problems += bind(document, registry.flavor(key, project.root).StepSettings, path)[1]
+            except UnknownPlugin as error:
+                known = ["image", *registry.names()]
+                guess = nearest(key, known)
+                help = f"did you mean '{guess}'? " if guess else ""
+                problems.append(
+                    Problem(
+                        document.position(path, key=True),
+                        "unknown-key",
+                        f"unknown key '{key}' in settings" if ":" not in key else error.message,
+                        f"{help}settings are `image` and flavors: {', '.join(known)}",
+                    )
+                )
+    return problems
+
+
+def _merged(spec: PipelineSpec, key: str) -> dict[str, dict[str, Any]]:
+    common = spec.settings.get(key) or {}
+    return {name: {**common, **(step.settings.get(key) or {})} for name, step in spec.steps.items()}

@@ -1,0 +1,123 @@
+"""Pipelines: found, bound, given parameters."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from runner.errors import InvalidDocuments, UsageError
+from runner.project import Project, default_stack, find_pipeline, load_pipeline, step_images, step_settings
+from runner.spec.pipeline import PipelineSpec
+from runner.validate.parameters import RawText
+
+PIPELINE = """
+kind: pipeline
+name: p
+parameters:
+  n: {type: integer, default: 3}
+  m: {type: integer, default: 4}
+settings: {image: {base: "debian", apt: [git]}, local: {environment: current}}
+defaults: {timeout: 1m}
+steps:
+  a: {entrypoint: "s:f", parameters: {n: "${parameters.n}"}, settings: {image: {apt: [make]}}}
+  b: {entrypoint: "s:f", after: [a], resources: large}
+"""
+STACKS = """
+kind: stack
+name: good
+orchestrator: four
+artifact_store: {flavor: local, path: kept}
+---
+kind: orchestrator
+name: four
+flavor: local
+max_parallel: 4
+---
+kind: resources
+name: large
+cpu_count: 4
+"""
+
+
+def write(project: Project, name: str, text: str) -> Path:
+    path = project.root / name
+    path.write_text(text)
+    return path
+
+
+def test_a_pipeline_has_its_parameters_filled_in(project: Project) -> None:
+    pipeline = load_pipeline(project, Path("pipelines/p.yaml"), {"n": RawText("5")}, {})
+    assert pipeline.parameters == {"n": 5, "m": 4}
+    assert pipeline.spec.steps["a"].parameters == {"n": 5}
+    assert pipeline.resources["large"][0].cpu_count == 4
+
+
+def test_resources_that_are_wrong_are_not_among_them(project: Project) -> None:
+    write(project, "stacks/t.yaml", "kind: resources\nname: broken\ncpu_count: many\n")
+    assert set(load_pipeline(project, Path("pipelines/p.yaml"), {}, {}).resources) == {"large"}
+
+
+def test_all_wrong_parameters_are_told_with_their_declarations(project: Project) -> None:
+    with pytest.raises(UsageError) as caught:
+        load_pipeline(project, Path("pipelines/p.yaml"), {"n": RawText("x"), "m": RawText("y")}, {})
+    assert caught.value.message == "the parameter 'n' is 'x', not an integer; the parameter 'm' is 'y', not an integer"
+    assert "give 'n' a value that fits its declaration at pipelines/p.yaml:5:3" in (caught.value.help or "")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (STACKS, "'q.yaml' declares no pipeline"),
+        (f"{PIPELINE}---{PIPELINE.replace('name: p', 'name: q')}", "'q.yaml' declares several pipelines: p, q"),
+    ],
+)
+def test_a_file_holds_one_pipeline(project: Project, text: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        load_pipeline(project, write(project, "q.yaml", text), {}, {})
+
+
+def test_a_broken_file_is_told_at_its_position(project: Project) -> None:
+    for text in ("kind: pipeline\nname: [", "kind: pipeline\nname: q\n"):
+        with pytest.raises(InvalidDocuments) as caught:
+            load_pipeline(project, write(project, "q.yaml", text), {}, {})
+        assert caught.value.sources == {"q.yaml": text}
+
+
+def test_the_steps_own_settings_go_before_the_pipelines(project: Project) -> None:
+    pipeline = load_pipeline(project, Path("pipelines/p.yaml"), {}, {})
+    assert step_images(pipeline.spec, project.root)["a"] == {"base": "debian", "apt": ["make"]}
+    flavor = type(default_stack(project).orchestrator)
+    assert step_settings(pipeline.spec, flavor, "local")["a"]["environment"] == "current"
+
+
+def test_a_requirements_file_counts_with_what_it_says(tmp_path: Path) -> None:
+    steps = {"a": {"entrypoint": "m:f", "settings": {"image": {"requirements": "needs.txt"}}}}
+    spec = PipelineSpec.model_validate({"kind": "pipeline", "name": "p", "steps": steps})
+    (tmp_path / "needs.txt").write_text("six\n")
+    before = step_images(spec, tmp_path)["a"]
+    (tmp_path / "needs.txt").write_text("six==1.16\n")
+    after = step_images(spec, tmp_path)["a"]
+    assert before["requirements"] == after["requirements"] == "needs.txt"
+    assert before["requirements_digest"] != after["requirements_digest"]
+
+
+def test_a_pipeline_by_its_name_or_its_file(project: Project) -> None:
+    file = write(project, "pipelines/night.yaml", "kind: pipeline\nname: digest\nsteps: {a: {entrypoint: 'm:f'}}\n")
+    assert find_pipeline(project, Path("digest")) == find_pipeline(project, Path("night")) == file
+    assert find_pipeline(project, Path("other.yaml")) == Path("other.yaml")
+
+
+def test_an_unknown_pipeline_is_told_those_that_are_there(project: Project) -> None:
+    write(project, "pipelines/night.yaml", "kind: pipeline\nname: digest\nsteps: {a: {entrypoint: 'm:f'}}\n")
+    with pytest.raises(UsageError) as caught:
+        find_pipeline(project, Path("digets"))
+    assert caught.value.message == "there is no file and no pipeline 'digets'"
+    assert (caught.value.help or "").startswith("did you mean 'digest'? pipelines here: ")
+
+
+def test_a_name_that_fits_several_pipelines(project: Project) -> None:
+    for name in ("one", "two"):
+        write(project, f"pipelines/{name}.yaml", "kind: pipeline\nname: digest\nsteps: {a: {entrypoint: 'm:f'}}\n")
+    with pytest.raises(UsageError, match="several pipelines are named 'digest'"):
+        find_pipeline(project, Path("digest"))
