@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from runner.plan.plan import CACHED, REUSED, RUN, UNKNOWN, Plan, PlannedStep, plan_to_json
+from runner.report.origins import NONE, Origins, origins_text
 from runner.report.words import WIDTH, table
 from runner.spec import OUTPUT
 from runner.spec.common import format_duration, format_memory
@@ -16,8 +17,9 @@ _COUNTED = {RUN: "to run", CACHED: "cached", REUSED: "reused"}
 _COLORS = {RUN: "#d6e8ff", CACHED: "#dff5dd", UNKNOWN: "#fff3cd", REUSED: "#e8e8e8"}
 
 
-def plan_text(plan: Plan, width: int = WIDTH) -> str:
-    """A table of the steps, at most `width` columns wide where that can be, without columns that would be empty."""
+def plan_text(plan: Plan, width: int = WIDTH, origins: Origins = NONE) -> str:
+    """A table of the steps, at most `width` columns wide where that can be, without columns that would be empty; and
+    one of their values, each with the file and line that set it."""
     columns: dict[str, Callable[[PlannedStep], str]] = {
         "wave": lambda planned: str(planned.wave) if planned.wave else "-",
         "step": lambda planned: planned.step.name,
@@ -31,15 +33,20 @@ def plan_text(plan: Plan, width: int = WIDTH) -> str:
     shown = {title: values for title, values in cells.items() if any(values)}
     rows = zip(*shown.values(), strict=True)
     steps = [table(tuple(shown), rows, width=width, gives_way=("why", "resources", "step")), ""] if shown else []
-    return "\n".join([f"{plan.pipeline} on stack {plan.stack} ({plan.flavor})", "", *steps, _closing(plan), ""])
+    values = [origins_text(plan, origins, width), ""] if any(origins.values()) else []
+    head = f"{plan.pipeline} on stack {plan.stack} ({plan.flavor})"
+    return "\n".join([head, "", *steps, *values, _closing(plan), ""])
 
 
-def plan_json(plan: Plan) -> str:
-    """The whole plan as one JSON document."""
-    return json.dumps(plan_to_json(plan), indent=2, default=str) + "\n"
+def plan_json(plan: Plan, origins: Origins = NONE) -> str:
+    """The whole plan as one JSON document; `set_at` has the file and line that set each value."""
+    facts = plan_to_json(plan)
+    for step in facts["steps"]:
+        step["set_at"] = origins.get(step["name"], {})
+    return json.dumps(facts, indent=2, default=str) + "\n"
 
 
-def plan_mermaid(plan: Plan) -> str:
+def plan_mermaid(plan: Plan, origins: Origins = NONE) -> str:
     """A Mermaid flowchart. Nodes are numbered, so that any name will do; dotted arrows hand nothing over."""
     ids = _ids(plan)
     lines = ["flowchart LR"]
@@ -53,7 +60,7 @@ def plan_mermaid(plan: Plan) -> str:
     return "\n".join([*lines, ""])
 
 
-def plan_dot(plan: Plan) -> str:
+def plan_dot(plan: Plan, origins: Origins = NONE) -> str:
     """A Graphviz digraph; dashed arrows hand nothing over."""
     ids = _ids(plan)
     lines = [f"digraph {_dot(plan.pipeline)} {{", "  rankdir=LR;", "  node [shape=box, style=filled];"]
