@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import click
 from runner.document.read import read_file
 from runner.engine import history
 from runner.project import files_of, find_pipeline, find_project, pipelines_of, stack_names
+from runner.project.declared import around, names_of
 from runner.records import Run
 
 SUFFIXES = (".yaml", ".yml", ".toml")
@@ -33,6 +34,24 @@ def stacks(context: click.Context, incomplete: str) -> list[str]:
         files = [project.shown(path) for path in files_of(project, [project.root / "stacks"])]
         return [found for found in [*stack_names(project), *files] if found.startswith(incomplete)]
     return []
+
+
+def _components(kind: str) -> Callable[[click.Context, str], list[str]]:
+    def candidates(context: click.Context, incomplete: str) -> list[str]:
+        with suppress(Exception):
+            declared = names_of(kind, around(find_project(Path.cwd()), []))
+            return [name for name in declared if name.startswith(incomplete)]
+        return []
+
+    return candidates
+
+
+orchestrators = _components("orchestrator")
+artifact_stores = _components("artifact_store")
+container_registrys = _components("container_registry")
+image_builders = _components("image_builder")
+secret_stores = _components("secret_store")
+experiment_trackers = _components("experiment_tracker")
 
 
 def _documents(incomplete: str) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TextIO
@@ -21,6 +22,12 @@ def writing(path: Path) -> Iterator[None]:
     except (FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError) as error:
         where = f"'{error.filename or path}': {error.strerror}"
         raise UsageError(f"cannot write '{path}': {where}", "choose another path") from error
+
+
+def tell_notes(notes: Iterable[str]) -> None:
+    """What the user should know beside what was asked for."""
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
 
 
 def columns(stream: TextIO) -> int:
