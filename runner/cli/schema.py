@@ -11,7 +11,7 @@ from runner.cli.options import examples
 from runner.cli.output import writing
 from runner.errors import UsageError, nearest
 from runner.orchestrators import registry
-from runner.project import ARTIFACT_STORES
+from runner.project import all_settings
 from runner.validate.schema import as_text, schemas
 from runner.validate.schema import write as write_schemas
 
@@ -45,8 +45,4 @@ def schema(kind: str | None, write: Path | None) -> None:
 
 def _schemas() -> dict[str, dict[str, Any]]:
     flavors = {name: registry.flavor(name) for name in registry.names()}
-    components = {
-        "orchestrator": {name: flavor.Settings for name, flavor in flavors.items()},
-        "artifact_store": ARTIFACT_STORES,
-    }
-    return schemas(components, {name: flavor.StepSettings for name, flavor in flavors.items()})
+    return schemas(all_settings(), {name: flavor.StepSettings for name, flavor in flavors.items()})

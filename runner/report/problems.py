@@ -16,6 +16,9 @@ _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u2
 _RED, _BOLD, _CYAN, _DIM, _END = "\x1b[1;31m", "\x1b[1m", "\x1b[36m", "\x1b[2m", "\x1b[0m"
 
 
+_UNQUOTED = frozenset({"literal-secret"})  # the line may hold a secret's value, and logs keep what is printed
+
+
 def as_text(problems: Sequence[Problem], sources: Mapping[str, str], *, color: bool = False) -> str:
     """The problems, a blank line between them. `sources` are the files' texts by name; without one no line is shown."""
     lines = {file: _LINE_END.split(text) for file, text in sources.items()}
@@ -64,7 +67,7 @@ def _one(problem: Problem, lines: Sequence[str], color: bool) -> str:
     head = _painted(_printable(str(place)), _BOLD, color)
     kind = _painted(f"error[{problem.code}]", _RED, color)
     parts = [f"{head}: {kind}: {_printable(problem.message)}"]
-    if 0 < place.line <= len(lines):
+    if 0 < place.line <= len(lines) and problem.code not in _UNQUOTED:
         shown, caret = _pointed(lines[place.line - 1], place.column - 1, place.width)
         gutter = " " * len(str(place.line))
         parts.append(f"   {_painted(f'{place.line} |', _DIM, color)} {shown}".rstrip())

@@ -12,12 +12,12 @@ from pydantic import ConfigDict
 from runner.spec.common import Spec
 from runner.spec.pipeline import ImageSettings, PipelineSpec
 from runner.spec.resources import ResourcesDocument
-from runner.spec.stack import Component, StackSpec, component_model
+from runner.spec.stack import COMPONENT_KINDS, Component, StackSpec, component_model
 
 Schema = dict[str, Any]
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-BY_IMPORT_PATH = ("orchestrator",)  # the kinds whose flavors may be classes of the user's own
+BY_IMPORT_PATH = COMPONENT_KINDS  # the kinds whose flavors may be classes of the user's own
 IMPORT_PATH = "^[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_]*$"
 INTERPOLATION: Schema = {
     "type": "string",

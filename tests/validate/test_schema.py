@@ -20,7 +20,7 @@ from runner.document.interpolate import interpolate
 from runner.document.node import UNKNOWN, Document, Node, planted
 from runner.document.read import KINDS, read_file
 from runner.orchestrators import registry
-from runner.project import ARTIFACT_STORES
+from runner.project import all_settings
 from runner.spec.common import Integer, Spec, Strings
 from runner.spec.pipeline import ImageSettings, PipelineSpec
 from runner.spec.resources import ResourcesDocument
@@ -49,10 +49,7 @@ class OpenSettings(Spec):
 
 
 # As the command line puts them together, and one more flavor.
-COMPONENTS: dict[str, dict[str, type[Spec]]] = {
-    "orchestrator": {name: flavor.Settings for name, flavor in FLAVORS.items()},
-    "artifact_store": dict(ARTIFACT_STORES),
-}
+COMPONENTS: dict[str, dict[str, type[Spec]]] = all_settings()
 STEP_SETTINGS = {name: flavor.StepSettings for name, flavor in FLAVORS.items()}
 WITH_CLOUD = COMPONENTS | {"orchestrator": COMPONENTS["orchestrator"] | {"cloud": CloudSettings}}
 SETTINGS_WITH_CLOUD = STEP_SETTINGS | {"cloud": CloudSettings}
@@ -436,7 +433,7 @@ def test_every_reference_leads_somewhere(kind):
 
 
 def test_there_is_one_for_every_kind_that_is_supported():
-    assert set(SCHEMAS) == {"pipeline", "stack", "resources", "orchestrator", "artifact_store"} <= set(KINDS)
+    assert set(SCHEMAS) == set(KINDS)
 
 
 def test_help_and_defaults_are_kept_and_titles_are_not():
