@@ -24,13 +24,14 @@ class Failed(Exception):
 
 class Contestant(NamedTuple):
     """A command to time. `fresh` are files and folders that are put away before each time, uncounted,
-    into the folder above theirs."""
+    into the folder above theirs; `code` is the exit code it must end with."""
 
     command: Sequence[str]
     folder: Path
     fresh: Sequence[Path] = ()
     environment: Mapping[str, str] = {}
     limit: float = 900.0
+    code: int = 0
     watch_memory: bool = False
 
 
@@ -80,7 +81,7 @@ def once(contestant: Contestant) -> Sample:
         )
         code, usage, own, child = _wait(process, start + contestant.limit, contestant.watch_memory)
         seconds = time.perf_counter() - start
-        if code:
+        if code != contestant.code:
             raise Failed(f"exit code {code}: {_end_of(err) or _end_of(out)} (all of it: {_kept(out, err)})")
         out.seek(0)
         text = out.read(10_000).decode(errors="replace")

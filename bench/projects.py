@@ -76,6 +76,38 @@ def small(folder: Path) -> Path:
     return large(folder, 5, width=2)
 
 
+def repository(folder: Path, count: int) -> Path:
+    """So many documents as a team writes them, each in a file of its own, one in twenty with a mistake."""
+    for name in ("pipelines", "stacks"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    (folder / "runner.toml").touch()
+    (folder / "work.py").write_text(STEPS)
+    for i in range(count):
+        kind = ("stack", "orchestrator", "resources")[i % 3] if i % 5 == 0 else "pipeline"
+        place = "pipelines" if kind == "pipeline" else "stacks"
+        text = _DOCUMENTS[kind].replace("NUMBER", f"{i:04d}")
+        (folder / place / f"d{i:04d}.yaml").write_text(text.replace("local", "locl") if i % 20 == 0 else text)
+    return folder
+
+
+_DOCUMENTS = {
+    "stack": "kind: stack\nname: stack_NUMBER\ndescription: For one team.\n"
+    "orchestrator: {flavor: local, max_parallel: 4}\n"
+    "artifact_store: {flavor: local, path: .runner/artifacts}\ndefaults:\n  timeout: 10m\n  retry: {max_retries: 2}\n",
+    "orchestrator": "kind: orchestrator\nname: orchestrator_NUMBER\nflavor: local\n"
+    "max_parallel: 2\nisolation: process\n",
+    "resources": "kind: resources\nname: resources_NUMBER # local\ncpu_count: 2\nmemory: 4GB\n",
+    "pipeline": "kind: pipeline\nname: pipeline_NUMBER\nparameters:\n  rate: {type: number, default: 0.5}\n"
+    "settings: {local: {environment: current}}\nsteps:\n"
+    + "".join(
+        f"  s{i}:\n    entrypoint: work:inc\n    inputs: {{x: {f's{i - 1}' if i else 'first'}}}\n"
+        f"    parameters: {{i: {i}, rate: '${{parameters.rate}}'}}\n    resources: {{cpu_count: 1, memory: 512MB}}\n"
+        for i in range(5)
+    )
+    + "  first: {entrypoint: 'work:source'}\n",
+}
+
+
 def burn(folder: Path, count: int, seconds: float) -> Path:
     """Independent steps that each use so many seconds of CPU time."""
     steps = [_step(f"s{i}", "work:burn", f"    parameters: {{i: {i}, seconds: {seconds}}}\n") for i in range(count)]

@@ -18,6 +18,11 @@ IMPORTS = "from pydantic import BaseModel; import ruamel.yaml"
 COMPOSE = (
     "import sys, ruamel.yaml; ruamel.yaml.YAML(typ='safe', pure=False).compose(open(sys.argv[1], encoding='utf-8'))"
 )
+LOAD = """
+import glob, ruamel.yaml
+for file in glob.glob("*/*.yaml"):
+    list(ruamel.yaml.YAML(typ="safe", pure=False).load_all(open(file, encoding="utf-8")))
+"""
 GIB = 2**30
 
 
@@ -90,6 +95,19 @@ def documents(setting: Setting) -> Iterator[Row]:
         yield Row(f"{name} 10,000 steps, peak memory", _megabytes(found[name]), None, "", 500, "MB")
 
 
+def repository(setting: Setting) -> Iterator[Row]:
+    """All problems of a repository of 1,000 documents, one in twenty with a mistake."""
+    project = projects.repository(setting.folder / "repository", 1000)
+    found = take_turns(
+        {
+            "read": Contestant([PYTHON, "-c", LOAD], project),
+            "validate": Contestant([RUNNER, "validate", "--format", "github"], project, code=3),
+        },
+        setting.times(7),
+    )
+    yield _row("validate 1,000 documents", found["validate"], found["read"], "reading them with the C YAML parser", 3)
+
+
 def chains(setting: Setting) -> Iterator[Row]:
     """Chains of empty steps, each in a process of its own."""
     for count, times, bar in ((100, 9, None), (1000, 5, 4)):
@@ -146,6 +164,7 @@ def arrays(setting: Setting) -> Iterator[Row]:
 GROUPS: dict[str, Callable[[Setting], Iterator[Row]]] = {
     "startup": startup,
     "documents": documents,
+    "repository": repository,
     "chain": chains,
     "none": in_process,
     "fan": fans,
