@@ -7,7 +7,6 @@ interrupted leaves what was there before.
 from __future__ import annotations
 
 import contextlib
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -56,6 +55,9 @@ class Catalog:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        import sqlite3  # not where nothing was ever applied: `validate` looks here each time
+
+        self.sqlite3 = sqlite3
         with self._told():
             path.parent.mkdir(parents=True, exist_ok=True)
             self.connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)
@@ -119,12 +121,12 @@ class Catalog:
             yield
             self._rows("COMMIT")
         except BaseException:
-            with contextlib.suppress(sqlite3.Error):
+            with contextlib.suppress(self.sqlite3.Error):
                 self.connection.execute("ROLLBACK")
             raise
 
     def close(self) -> None:
-        with contextlib.suppress(sqlite3.Error):
+        with contextlib.suppress(self.sqlite3.Error):
             self.connection.close()
 
     def __enter__(self) -> Catalog:
@@ -147,10 +149,10 @@ class Catalog:
     def _told(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.OperationalError as error:
+        except self.sqlite3.OperationalError as error:
             help = "look at its permissions and at the room on its disk, and whether another command holds it"
             raise StateError(f"the catalog '{self.path}' cannot be used: {error}", help) from error
-        except sqlite3.DatabaseError as error:
+        except self.sqlite3.DatabaseError as error:
             help = "it was damaged: move it away and apply the documents again"
             raise StateError(f"the catalog '{self.path}' cannot be read: {error}", help) from error
         except OSError as error:

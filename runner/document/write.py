@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Collection, Mapping
+from itertools import pairwise
 from typing import Any
 
 _MARK = re.compile(r"^---(?=\s|\Z)", re.MULTILINE)
@@ -32,7 +33,7 @@ def segments(text: str) -> list[tuple[int, str]]:
     """
     starts = [0, *(match.start() for match in _MARK.finditer(text)), len(text)]
     found = []
-    for start, end in zip(starts, starts[1:], strict=False):
+    for start, end in pairwise(starts):
         piece, line = text[start:end], text.count("\n", 0, start) + 1
         if mark := re.match(r"---[ \t]*(#[^\n]*)?\n", piece):
             piece, line = piece[mark.end() :], line + 1

@@ -14,7 +14,7 @@ from runner.plan.steps import Settings, complete, names_run
 from runner.records import Artifact, StepResult
 from runner.spec.pipeline import PipelineSpec
 from runner.spec.resources import Resources
-from runner.spec.stack import StackDefaults
+from runner.spec.stack import NO_DEFAULTS, StackDefaults
 
 Cached = Callable[[str, float | None], StepResult | None]
 Outputs = Mapping[str, Mapping[str, Artifact]]
@@ -42,7 +42,7 @@ def build(
     selection: Selection,
     use_cache: bool,
     file: str = "",
-    beneath: StackDefaults = StackDefaults(),
+    beneath: StackDefaults = NO_DEFAULTS,
     services: Mapping[str, str] = {},
 ) -> Plan:
     """The plan of a pipeline whose document is valid and filled in; what stands in its way is in `Plan.obstacles`.

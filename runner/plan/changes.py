@@ -29,7 +29,9 @@ class Change(NamedTuple):
     fields: tuple[FieldChange, ...] = ()
 
 
-def change(kind: str, name: str, before: Mapping[str, Any] | None, after: Mapping[str, Any], source: str = "") -> Change:
+def change(
+    kind: str, name: str, before: Mapping[str, Any] | None, after: Mapping[str, Any], source: str = ""
+) -> Change:
     """From what a document declared before, or None, to what it declares now; both as plain data."""
     if before is None:
         return Change(CREATE, kind, name, source)

@@ -11,7 +11,7 @@ from runner.plan.fingerprint import part
 from runner.spec import OUTPUT
 from runner.spec.pipeline import CachePolicy, Defaults, PipelineSpec, Retry, StepSpec
 from runner.spec.resources import Resources
-from runner.spec.stack import StackDefaults
+from runner.spec.stack import NO_DEFAULTS, StackDefaults
 
 Settings = Mapping[str, Mapping[str, Any]]
 
@@ -27,7 +27,7 @@ def complete(
     images: Settings,
     resources: Mapping[str, Resources],
     code: Callable[[str], str],
-    beneath: StackDefaults = StackDefaults(),
+    beneath: StackDefaults = NO_DEFAULTS,
     services: Mapping[str, str] = {},
 ) -> dict[str, DeployedStep]:
     """These steps of the pipeline with all that holds for them; see `build` for the arguments."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from runner.document.node import Document
 from runner.errors import Position
-from runner.plan.deployment import DeployedStep
 from runner.project.pipelines import Pipeline
 from runner.project.stacks import Stack
+
+if TYPE_CHECKING:
+    from runner.plan.deployment import DeployedStep
 
 BUILT_IN = "default"
 """What is told of a value that nobody set."""

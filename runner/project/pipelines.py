@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import ValidationError
 
@@ -13,7 +13,6 @@ from runner.document.node import Document
 from runner.document.read import text_of
 from runner.errors import InvalidDocuments, Problem, UsageError, nearest
 from runner.orchestrators import registry
-from runner.orchestrators.base import BaseOrchestrator
 from runner.plan.fingerprint import part
 from runner.plugins import UnknownPlugin
 from runner.project.declared import FIXED, around, named_resources, names_of, read_all, texts_of
@@ -23,6 +22,9 @@ from runner.spec.resources import Resources
 from runner.validate.bind import bind, not_yet
 from runner.validate.parameters import parameter_values
 from runner.validate.references import references
+
+if TYPE_CHECKING:
+    from runner.orchestrators.base import BaseOrchestrator
 
 
 class Pipeline(NamedTuple):

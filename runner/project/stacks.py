@@ -11,11 +11,10 @@ from runner.document.interpolate import interpolate
 from runner.document.node import Document
 from runner.errors import InvalidDocuments, Problem, UsageError, nearest
 from runner.orchestrators import registry
-from runner.orchestrators.portability import unreachable_store
 from runner.project.components import Components
 from runner.project.declared import FIXED, around, named_resources, names_of, read_all, texts_of
 from runner.project.folder import SUFFIXES, Project
-from runner.spec.stack import COMPONENT_KINDS, StackDefaults, StackSpec
+from runner.spec.stack import COMPONENT_KINDS, NO_DEFAULTS, StackDefaults, StackSpec
 from runner.validate.bind import bind
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ class Stack(NamedTuple):
     image_builder: dict[str, Any] = {}
     experiment_tracker: dict[str, Any] = {}
     description: str | None = None
-    defaults: StackDefaults = StackDefaults()
+    defaults: StackDefaults = NO_DEFAULTS
     places: tuple[Document, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -135,6 +134,8 @@ def default_artifact_store(project: Project) -> dict[str, Any]:
 
 def unreachable(stack: Stack) -> list[Problem]:
     """The problem of a stack whose steps run elsewhere and whose artifacts are in a folder of this machine."""
+    from runner.orchestrators.portability import unreachable_store  # where a stack is used: start-up time counts
+
     written = stack.artifact_store if stack.places and stack.places[0].node.has(("artifact_store",)) else None
     refusal = unreachable_store(type(stack.orchestrator), stack.flavor, written)
     if refusal is None:

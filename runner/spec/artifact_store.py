@@ -3,7 +3,6 @@
 # No `from __future__ import annotations` here: pydantic would evaluate every annotation from its text, at every start.
 
 import re
-from collections.abc import Callable
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
@@ -19,28 +18,29 @@ URL = "^https?://[^/?#@ ]+(/[^?# ]*)?$"
 ACCOUNT = "^[a-z0-9]{3,24}$"
 
 
-def _of_form(pattern: str, code: str, words: str, example: str) -> Callable[[Any], Any]:
+def _written(pattern: str, code: str, words: str, example: str) -> BeforeValidator:
+    """Refuses text of another form, in these words."""
+
     def check(value: Any) -> Any:
         if isinstance(value, str) and not re.fullmatch(pattern, value):
             raise rule(code, f"'{value}' is no {words}", f"write it as in {example}")
         return value
 
-    return check
+    return BeforeValidator(check)
 
 
-def _written(pattern: str, code: str, words: str, example: str) -> Any:
-    """Text of this form; what is not is told in these words."""
-    return Annotated[
-        str,
-        BeforeValidator(_of_form(pattern, code, words, example)),
-        WithJsonSchema({"type": "string", "pattern": pattern, "examples": [example]}),
-    ]
+def _schema(pattern: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "pattern": pattern})
 
 
-Url = _written(URL, "bad-url", "URL of a service", "http://minio.example.com:9000")
-S3Path = _written(S3_PATH, "bad-path", "place in S3", "s3://bucket/prefix")
-GcsPath = _written(GCS_PATH, "bad-path", "place in Google Cloud Storage", "gs://bucket/prefix")
-AzurePath = _written(AZURE_PATH, "bad-path", "place in Azure Blob Storage", "az://container/prefix")
+Url = Annotated[str, _written(URL, "bad-url", "URL of a service", "http://minio.example.com:9000"), _schema(URL)]
+S3Path = Annotated[str, _written(S3_PATH, "bad-path", "place in S3", "s3://bucket/prefix"), _schema(S3_PATH)]
+GcsPath = Annotated[
+    str, _written(GCS_PATH, "bad-path", "place in Google Cloud Storage", "gs://bucket/prefix"), _schema(GCS_PATH)
+]
+AzurePath = Annotated[
+    str, _written(AZURE_PATH, "bad-path", "place in Azure Blob Storage", "az://container/prefix"), _schema(AZURE_PATH)
+]
 Text = Annotated[str, Field(min_length=1)]
 
 

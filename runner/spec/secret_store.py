@@ -6,9 +6,9 @@ from typing import Annotated
 
 from pydantic import Field
 
+from runner.spec.artifact_store import Text, Url
 from runner.spec.common import Spec
 
-Text = Annotated[str, Field(min_length=1)]
 Prefix = Annotated[str, Field(pattern="^[A-Za-z0-9/_+=.@-]*$")]
 
 
@@ -31,7 +31,7 @@ class AwsSettings(Spec):
 
     region: Text | None = Field(None, description="The region; AWS's own configuration when left out.")
     prefix: Prefix = Field("", description="Stands before a secret's name: `ml/` makes TOKEN the secret `ml/TOKEN`.")
-    endpoint_url: Text | None = Field(None, description="Another address of the service than AWS's own.")
+    endpoint_url: Url | None = Field(None, description="Another address of the service than AWS's own.")
     profile: Text | None = Field(None, description="The profile in AWS's configuration whose credentials are used.")
 
 
@@ -42,7 +42,7 @@ class GcpSettings(Spec):
     prefix: Annotated[str, Field(pattern="^[A-Za-z0-9_-]*$")] = Field(
         "", description="Stands before a secret's name: `ml-` makes TOKEN the secret `ml-TOKEN`."
     )
-    endpoint_url: Text | None = Field(None, description="Another address of the service; `http://…` is for emulators.")
+    endpoint_url: Url | None = Field(None, description="Another address of the service; `http://…` is for emulators.")
 
 
 class KubernetesSettings(Spec):

@@ -41,6 +41,10 @@ class StackDefaults(Spec):
     environment: Environment = Field({}, description="Environment variables for every step.")
 
 
+NO_DEFAULTS = StackDefaults.model_construct()
+"""Of a stack that says nothing; made without validation, which would be got ready at every start."""
+
+
 class StackSpec(Spec):
     """A stack, `kind: stack`. Each component is the name of a declared one, or written in place."""
 
