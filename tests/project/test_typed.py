@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 from pydantic import Field
@@ -17,6 +17,7 @@ class Settings(Spec):
     name: str = ""
     count: Integer = 1
     on: bool = False
+    share: Annotated[float, Field(le=1)] = 1
     size: Memory = Field(1, validate_default=False)
     tags: Strings = ()
     labels: dict[str, str] = {}
@@ -34,6 +35,7 @@ class Settings(Spec):
         ("labels", "{team: ml}", {"team": "ml"}),
         ("count", "many", "many"),
         ("count", "[", "["),
+        ("share", "2", 2),
     ],
 )
 def test_a_text_is_what_its_field_takes(field: str, text: str, value: Any) -> None:
