@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from runner.document.node import Document
 from runner.errors import Position
 from runner.project.pipelines import Pipeline
-from runner.project.stacks import Stack
+from runner.project.stacks import Stack, services_of
 
 if TYPE_CHECKING:
     from runner.plan.deployment import DeployedStep
@@ -52,12 +52,12 @@ def _origin(pipeline: Pipeline, stack: Stack | None, path: Sequence[str]) -> Pos
     for place in (tuple(path), ("defaults", *rest), rest):
         if rest and (found := _at(own, place, rest, named)):
             return found
-    if stack is not None and stack.places:
-        resources = (
-            dict.fromkeys((d.name or "" for d in stack.places[1:]), *stack.places[1:]) if stack.places[1:] else {}
-        )
-        return _at(stack.places[0], ("defaults", *rest), rest, resources)
-    return None
+    if stack is None or not stack.places or not rest:
+        return None
+    document = stack.places[0]
+    if rest[0] == "environment" and rest[-1] in services_of(stack, "") and not document.node.has(("defaults", *rest)):
+        return document.position(("experiment_tracker",))
+    return _at(document, ("defaults", *rest), rest, {each.name or "": each for each in stack.places[1:]})
 
 
 def _at(

@@ -80,3 +80,23 @@ def test_a_refusal_stands_where_the_value_was_set(project: Project) -> None:
     with pytest.raises(CannotPlan) as caught:
         prepare(project, Request(write(project, "l.yaml", LAYERED), stack="stacks/big.yaml"), {})
     assert str(caught.value.problems[0].position) == "stacks/big.yaml:6:26"
+
+
+TRACKED = """
+kind: stack
+name: tracked
+orchestrator: {flavor: local}
+experiment_tracker: {flavor: mlflow, tracking_uri: "http://127.0.0.1:5000"}
+"""
+
+
+def test_steps_find_the_experiment_tracker_and_their_cache_does_not_depend_on_it(project: Project) -> None:
+    (project.root / "s.py").write_text("def f(): pass\n")
+    write(project, "stacks/tracked.yaml", TRACKED)
+    file = write(project, "l.yaml", LAYERED)
+    plain, tracked = (prepare(project, Request(file, stack=name), {}) for name in ("default", "tracked"))
+    step = tracked.plan.steps[0].step
+    assert step.environment["MLFLOW_TRACKING_URI"] == "http://127.0.0.1:5000"
+    assert step.environment["MLFLOW_EXPERIMENT_NAME"] == "layered"
+    assert step.fingerprint == plain.plan.steps[0].step.fingerprint
+    assert tracked.origins()["a"]["environment.MLFLOW_TRACKING_URI"] == "stacks/tracked.yaml:5:21"
