@@ -1,4 +1,4 @@
-"""The tour of the README: its commands are run in a copy of the project, and print what stands there."""
+"""The pages that show commands: each is run, in order, in a copy of the project, and prints what stands there."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 BLOCK = re.compile(r"(?<=```console\n).*?(?=```)", re.DOTALL)
+COMMAND = re.compile(r"^[$] .*\n(?:>.*\n)*", re.MULTILINE)
+PAGES = ("README.md", "docs/stacks.md")
 # What is another one each time, in the order in which it is looked for.
 CHANGING = {
     r"\d{8}-\d{6}-[0-9a-f]{6}": "RUN",
@@ -40,7 +42,8 @@ def lasting(text: str) -> str:
 
 
 def printed(command: str, folder: Path) -> str:
-    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "NO_COLOR": "1"}
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environment = os.environ | {"PATH": path, "NO_COLOR": "1", "LOGNAME": "ada"}
     done = subprocess.run(
         command, shell=True, cwd=folder, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
@@ -48,21 +51,23 @@ def printed(command: str, folder: Path) -> str:
 
 
 def played(block: str, folder: Path) -> str:
-    """The block with what its commands print now."""
-    commands = [line for line in block.splitlines() if line.startswith("$ ")]
-    return "".join(f"{command}\n{printed(command[2:], folder)}" for command in commands)
+    """The block with what its commands print now; a command goes on in lines that start with `> `."""
+    commands = COMMAND.findall(block)
+    return "".join(f"{command}{printed(re.sub('(?m)^[$>] ?', '', command), folder)}" for command in commands)
 
 
 @pytest.fixture
-def copy(tmp_path: Path) -> Path:
+def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.delenv("RUNNER_STACK", raising=False)
     for name in ("pipelines", "stacks"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     return tmp_path
 
 
-def test_the_tour_prints_what_stands_in_it(copy: Path, request: pytest.FixtureRequest) -> None:
-    readme = ROOT / "README.md"
+@pytest.mark.parametrize("page", PAGES)
+def test_its_commands_print_what_stands_there(page: str, copy: Path, request: pytest.FixtureRequest) -> None:
+    readme = ROOT / page
     printed("runner run pipelines/train.yaml", copy)  # as `make run` does, after which the tour begins
     there = set(os.listdir(copy))
     now = [played(block, copy) for block in blocks(readme.read_text())]
