@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from runner.worker.secrets import Resolver, SecretMissing
+from runner.plan.deployment import StepJob
+from runner.secret_store.base import SecretMissing, SecretStoreError
+from runner.worker.secrets import Resolver
 
 
 @pytest.fixture
@@ -13,6 +17,10 @@ def resolver(monkeypatch: pytest.MonkeyPatch) -> Resolver:
     monkeypatch.setenv("LONG", "hush-hush")
     monkeypatch.setenv("EMPTY", "")
     return Resolver("r1")
+
+
+def job(folder: Path, **fields: object) -> StepJob:
+    return StepJob("r2", "a", 1, "m:f", {}, {}, (), {}, {}, str(folder), secret_store=fields)
 
 
 def test_references_anywhere_in_a_value(resolver: Resolver) -> None:
@@ -57,8 +65,31 @@ def test_an_empty_secret_masks_nothing(resolver: Resolver) -> None:
     assert resolver.mask("text") == "text"
 
 
+def test_a_value_too_short_to_be_masked_is_refused(resolver: Resolver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIN", "123")
+    with pytest.raises(SecretStoreError, match="secret 'PIN' has fewer than 4 characters"):
+        resolver.fill("${secrets.PIN}")
+
+
 def test_someone_may_listen_for_secrets(resolver: Resolver) -> None:
-    heard: list[int] = []
-    resolver.on_secret = lambda: heard.append(len(resolver.secrets))
-    resolver.fill(["${run.id}", "${secrets.TOKEN}", "${secrets.EMPTY}"])
-    assert heard == [1]
+    heard: list[set[str]] = []
+    resolver.on_secret = lambda: heard.append(set(resolver.secrets))
+    resolver.fill(["${run.id}", "${secrets.TOKEN}", "${secrets.EMPTY}", "${secrets.TOKEN}"])
+    assert heard == [{"hush"}]
+
+
+def test_a_job_says_where_its_secrets_are(resolver: Resolver, tmp_path: Path) -> None:
+    (tmp_path / "own").write_text("TOKEN=from the file\n")
+    (tmp_path / "own").chmod(0o600)
+    resolver.fill("${secrets.TOKEN}")
+    resolver.begin(job(tmp_path, flavor="file", path="own"))
+    assert resolver.fill("${run.id}: ${secrets.TOKEN}") == "r2: from the file"
+    assert resolver.mask("hush, from the file") == "***, ***"
+
+
+def test_what_was_fetched_is_kept_for_the_next_job_of_the_same_store(resolver: Resolver, tmp_path: Path) -> None:
+    (tmp_path / "own").write_text("TOKEN=from the file\n")
+    (tmp_path / "own").chmod(0o600)
+    resolver.begin(job(tmp_path, flavor="file", path="own")).secret("TOKEN")
+    (tmp_path / "own").unlink()
+    assert resolver.begin(job(tmp_path, flavor="file", path="own")).secret("TOKEN") == "from the file"
