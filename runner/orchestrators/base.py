@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Protocol
 
+from runner.checks import Check
 from runner.errors import EngineError
 from runner.plan.deployment import DeployedStep, Deployment, deployment_to_json
 from runner.records import Artifact, Event, LogLines, StepResult
@@ -42,8 +43,20 @@ class Capabilities(NamedTuple):
     logs: Support = Support.NO
 
 
+class Traits(NamedTuple):
+    """What a flavor is like to live with, a word or two each."""
+
+    setup: str = "-"
+    scale: str = "-"
+    cost: str = "-"
+    monitoring: str = "-"
+
+
 class Refusal(NamedTuple):
-    """Something a flavor cannot do. `path` leads to the value in the pipeline: ("steps", "fit", "resources")."""
+    """Something a flavor cannot do. `path` leads to the value in the pipeline: ("steps", "fit", "resources").
+
+    To the help of a `code` that begins with `cannot-` the flavors that can are added: see `portability.cannot_honour`.
+    """
 
     path: tuple[str, ...]
     code: str
@@ -76,7 +89,14 @@ class LedgerLike(Protocol):
         """The artifact store's, for jobs."""
         ...
 
+    @property
+    def remote(self) -> bool:
+        """Whether each look into it is a request over the network."""
+        ...
+
     def result(self, run_id: str, step: str, attempt: int) -> StepResult | None: ...
+    def started(self, run_id: str, step: str, attempt: int) -> dict[str, Any] | None: ...
+    def traces(self, run_id: str) -> dict[str, dict[int, set[str]]]: ...
     def write_result(self, result: StepResult) -> None: ...
     def attempts(self, run_id: str, step: str) -> list[int]: ...
     def has_all(self, artifacts: Iterable[Artifact]) -> bool: ...
@@ -85,6 +105,7 @@ class LedgerLike(Protocol):
     def cancel_requested(self, run_id: str) -> bool: ...
     def log_path(self, run_id: str, step: str, attempt: int, make: bool = True) -> str | None: ...
     def log(self, run_id: str, step: str, attempt: int) -> str: ...
+    def put_log(self, run_id: str, step: str, attempt: int, text: str) -> None: ...
 
 
 class StackLike(Protocol):
@@ -111,20 +132,48 @@ class BaseOrchestrator:
 
     The least one overrides `prepare_or_run_pipeline`; the full one overrides `compile`, `submit`, `watch`, `logs` and
     `cancel`. `compile` and `refusals` touch no engine and need no SDK.
+
+    `remote`    steps do not run on this machine: they cannot reach an artifact store that is a folder of it
+    `available` False for a flavor whose documents are checked and planned for, and which cannot run anything yet
+    `advice`    capability → what to write instead of a setting that it does not honour
     """
 
     flavor: ClassVar[str] = ""
     Settings: ClassVar[type[Spec]] = NoSettings
     StepSettings: ClassVar[type[Spec]] = NoSettings
     capabilities: ClassVar[Capabilities] = Capabilities()
+    traits: ClassVar[Traits] = Traits()
+    remote: ClassVar[bool] = False
+    available: ClassVar[bool] = True
+    advice: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, settings: Spec | None = None) -> None:
         self.settings: Any = settings if settings is not None else self.Settings()
 
-    def refusals(self, steps: Iterable[DeployedStep], project: str) -> Iterator[Refusal]:
-        """What of these steps this engine cannot honour beyond what `capabilities` tell. Nothing, unless overridden.
+    @classmethod
+    def capabilities_of(cls, settings: Any) -> Capabilities:
+        """What it can do with these Settings: `capabilities`, unless some setting changes that."""
+        return cls.capabilities
 
-        `project` is the project's root folder.
+    def refusals(self, steps: Iterable[DeployedStep], project: str) -> Iterator[Refusal]:
+        """What of these steps this flavor cannot honour beyond what `capabilities` tell, on whatever machine. Pure.
+
+        Nothing, unless overridden. `project` is the project's root folder.
+        """
+        yield from ()
+
+    def lacks(self, steps: Iterable[DeployedStep], project: str) -> Iterator[Refusal]:
+        """What these steps need and this machine or installation does not have right now. Nothing, unless overridden.
+
+        Asked before a run is planned, and not where documents are only validated.
+        """
+        yield from ()
+
+    def checks(self, secret: Callable[[str], str]) -> Iterator[Check]:
+        """What `runner doctor` tries: is the engine there, are there credentials, do they suffice? Nothing by default.
+
+        Each thing is really tried, within seconds, and yielded as it is known; `secret` gives the value of a secret
+        that the settings refer to. An SDK is imported in here. Errors become checks with a `help`.
         """
         yield from ()
 
@@ -146,46 +195,26 @@ class BaseOrchestrator:
             yield from stack.ledger.log(submission.run_id, step, attempt).splitlines()
 
     def cancel(self, submission: Submission, stack: StackLike) -> None:
-        """Stop everything of this run."""
+        """Stop everything of this run.
+
+        Steps that `worker_command` starts see by themselves that the run is to be cancelled: an orchestrator that has
+        only `prepare_or_run_pipeline` need not do anything here.
+        """
+        if type(self).prepare_or_run_pipeline is not BaseOrchestrator.prepare_or_run_pipeline:
+            return
         raise EngineError(f"flavor '{self.flavor}' cannot cancel")
 
     def url(self, submission: Submission) -> str | None:
         """Where a person can look at the run in the engine's own interface."""
         return None
 
-    def prepare_or_run_pipeline(self, deployment: Deployment, stack: StackLike) -> Iterator[Event | LogLines]:
-        """Compile, submit and watch in one."""
+    def prepare_or_run_pipeline(self, deployment: Deployment, stack: StackLike) -> Iterator[Event | LogLines] | None:
+        """Compile, submit and watch in one.
+
+        An own one may also run the steps and return nothing: then the ledger tells what happens (see `carry.py`).
+        """
         yield from self.watch(self.submit(self.compile(deployment), stack), stack)
-
-
-def refusals(orchestrator: BaseOrchestrator, steps: Iterable[DeployedStep]) -> Iterator[Refusal]:
-    """What the steps ask for and the flavor's capabilities say it cannot do."""
-    can = orchestrator.capabilities
-    for step in steps:
-        asked = {
-            ("resources", "cpu_count"): can.cpu,
-            ("resources", "memory"): can.memory,
-            ("resources", "gpu_count"): can.gpu,
-            ("resources", "gpu_type"): can.gpu,
-            ("resources", "disk"): can.disk,
-            ("resources", "shm"): can.shm,
-            ("retry",): can.retry,
-            ("timeout",): can.timeout,
-        }
-        for path, support in asked.items():
-            if support is Support.NO and _asks(step, path):
-                yield Refusal(
-                    ("steps", step.name, *path),
-                    "cannot-honour",
-                    f"step '{step.name}' sets {path[-1]}, which flavor '{orchestrator.flavor}' cannot honour",
-                    "leave it out, or run it on a stack whose engine can",
-                )
-
-
-def _asks(step: DeployedStep, path: tuple[str, ...]) -> bool:
-    if path[0] == "resources":
-        return bool(step.resources.get(path[1]))
-    return bool(getattr(step, path[0]))
+        return None
 
 
 class AttemptEnded(NamedTuple):

@@ -1,4 +1,4 @@
-"""The contract: what is refused by capabilities, what a bare orchestrator does, and the least one that runs."""
+"""The contract: what a bare orchestrator does, and the least one that runs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from runner.artifact_store.stores import open_store
 from runner.cli.main import main
 from runner.engine.stack import OpenStack
 from runner.errors import EngineError
-from runner.orchestrators.base import BaseOrchestrator, Capabilities, Submission, Support, refusals
+from runner.orchestrators.base import BaseOrchestrator, Capabilities, Submission, Traits
 from runner.plan.deployment import DeployedStep, Deployment, deployment_from
 from runner.testing import OrchestratorConformance
 
@@ -106,7 +106,7 @@ def test_its_settings_are_checked_at_their_position(runner: Run, tmp_path: Path)
 
 
 def test_it_is_shown_as_any_flavor(runner: Run) -> None:
-    assert "greeting  hello" in runner("flavors", "least_flavor:Least")[1]
+    assert "greeting  text  hello" in runner("flavors", "least_flavor:Least")[1]
 
 
 # -- the base ----------------------------------------------------------------------------------------------------------
@@ -114,13 +114,6 @@ def test_it_is_shown_as_any_flavor(runner: Run) -> None:
 
 class Bare(BaseOrchestrator):
     flavor = "bare"
-
-
-class Able(BaseOrchestrator):
-    flavor = "able"
-    capabilities = Capabilities(
-        retry=Support.NATIVE, timeout=Support.WORKER, cpu=Support.NATIVE, memory=Support.CONTROLLER, gpu=Support.NATIVE
-    )
 
 
 ASKING = DeployedStep(
@@ -136,24 +129,10 @@ def stack(folder: Path) -> OpenStack:
     return OpenStack(Ledger(open_store({"flavor": "local", "path": str(folder / "artifacts")})), folder)
 
 
-def test_what_no_capability_covers_is_refused_each_at_its_path() -> None:
-    found = list(refusals(Bare(), [ASKING]))
-    assert [refusal.path[2:] for refusal in found] == [
-        *(("resources", name) for name in ("cpu_count", "memory", "gpu_count", "gpu_type", "disk", "shm")),
-        ("retry",),
-        ("timeout",),
-    ]
-    assert found[0].message == "step 'a' sets cpu_count, which flavor 'bare' cannot honour"
-    assert all(refusal.help for refusal in found)
-
-
-def test_what_a_capability_covers_is_not_refused_whoever_carries_it_out() -> None:
-    assert [refusal.path[-1] for refusal in refusals(Able(), [ASKING])] == ["disk", "shm"]
-
-
-def test_what_a_step_does_not_ask_for_is_not_refused() -> None:
-    assert list(refusals(Bare(), [DeployedStep("a", "s:f", resources={"gpu_count": 0})])) == []
-    assert list(Bare().refusals([ASKING], "/")) == []
+def test_a_bare_one_can_do_nothing_runs_here_and_refuses_nothing_by_itself() -> None:
+    assert Bare.capabilities_of(Bare.Settings()) == Capabilities()
+    assert (Bare.traits, Bare.remote, Bare.available) == (Traits("-", "-", "-", "-"), False, True)
+    assert [*Bare().refusals([ASKING], "/"), *Bare().lacks([ASKING], "/")] == []
 
 
 def test_compiling_gives_the_deployment_as_plain_data() -> None:

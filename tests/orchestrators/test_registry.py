@@ -16,6 +16,9 @@ ORCHESTRATOR = """
 from runner.orchestrators.base import BaseOrchestrator
 class Installed(BaseOrchestrator):
     flavor = "installed"
+
+    def prepare_or_run_pipeline(self, deployment, stack):
+        yield from ()
 """
 
 

@@ -314,28 +314,33 @@ def test_a_broken_walk_leaves_no_process(bench: Bench, tmp_path: Path) -> None:
     wait_until(lambda: not any(alive(pid) for pid in numbers(file)))
 
 
-def test_refusals_name_what_this_machine_lacks() -> None:
+def test_what_this_machine_lacks_is_named() -> None:
     steps = [
         step("a", "value", resources={"cpu_count": 4096}),
-        step("b", "value", resources={"gpu_type": "a100"}),
-        step("c", "value", image={"requirements": ["no-such-package-at-all>=3"]}),
+        step("c", "value", image={"requirements": ["no-such-package-at-all>=3"], "python": "2.7"}),
     ]
-    found = {refusal.code: refusal for refusal in LocalOrchestrator(LocalSettings()).refusals(steps, ".")}
-    assert set(found) == {"not-enough", "cannot-honour", "unmet-requirements"}
+    found = {refusal.code: refusal for refusal in LocalOrchestrator(LocalSettings()).lacks(steps, ".")}
+    assert set(found) == {"not-enough", "another-python", "unmet-requirements"}
     assert "4096" in found["not-enough"].message
     assert "'no-such-package-at-all>=3'" in (found["unmet-requirements"].help or "")
 
 
+def test_what_no_machine_can_do_is_refused_whatever_this_one_has() -> None:
+    asked = step("a", "value", resources={"cpu_count": 4096, "gpu_type": "a100"})
+    found = list(LocalOrchestrator(LocalSettings()).refusals([asked], "."))
+    assert [refusal.path[-1] for refusal in found] == ["gpu_type"]
+
+
 def test_what_only_an_image_can_honour_is_refused() -> None:
-    image = {"apt": ["make"], "python": "2.7", "requirements": []}
+    image = {"apt": ["make"], "requirements": []}
     found = list(LocalOrchestrator(LocalSettings()).refusals([step("a", "value", image=image)], "."))
-    assert [refusal.path[-1] for refusal in found] == ["apt", "python"]
-    assert {refusal.code for refusal in found} == {"cannot-honour"}
+    assert [(refusal.path[-1], refusal.code) for refusal in found] == [("apt", "cannot-honour")]
 
 
 def test_the_python_that_is_running_is_honoured() -> None:
-    image = {"python": f"{sys.version_info.major}.{sys.version_info.minor}"}
-    assert not list(LocalOrchestrator(LocalSettings()).refusals([step("a", "value", image=image)], "."))
+    asked = step("a", "value", image={"python": f"{sys.version_info.major}.{sys.version_info.minor}"})
+    orchestrator = LocalOrchestrator(LocalSettings())
+    assert not [*orchestrator.refusals([asked], "."), *orchestrator.lacks([asked], ".")]
 
 
 def test_memory_cannot_be_enforced_without_a_process() -> None:

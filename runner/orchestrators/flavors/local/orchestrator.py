@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from runner.checks import Check
 from runner.orchestrators.base import (
     BaseOrchestrator,
     Bundle,
@@ -15,6 +16,7 @@ from runner.orchestrators.base import (
     StackLike,
     Submission,
     Support,
+    Traits,
 )
 from runner.orchestrators.flavors.local.environments import Environments, install_command, requirements_of, unmet
 from runner.orchestrators.flavors.local.hosts import LocalLauncher, walk_mark
@@ -30,29 +32,38 @@ READY = 8  # the most forked processes that wait for work; more steps at a time 
 
 
 class LocalOrchestrator(BaseOrchestrator):
-    """Runs steps on this machine; needs no engine beside `runner` itself."""
+    """Runs steps as processes of this machine; needs no engine beside `runner` itself."""
 
     flavor = "local"
     Settings = LocalSettings
     StepSettings = LocalStepSettings
+    traits = Traits("none", "one machine", "free", "runner")
     capabilities = Capabilities(
+        schedule=Support.CONTROLLER,
         retry=Support.CONTROLLER,
         timeout=Support.CONTROLLER,
         cpu=Support.CONTROLLER,
         memory=Support.WORKER,
         gpu=Support.CONTROLLER,
         parallel=Support.CONTROLLER,
+        foreach=Support.CONTROLLER,
+        when=Support.CONTROLLER,
+        expand=Support.CONTROLLER,
         cancel=Support.CONTROLLER,
         logs=Support.CONTROLLER,
     )
 
     def refusals(self, steps: Iterable[DeployedStep], project: str) -> Iterator[Refusal]:
-        """What this machine does not have, and requirements that the current environment does not meet."""
-        machine = this_machine(os.environ)
-        known: dict[tuple[str, ...], list[str]] = {}
+        """What no machine can do with processes alone."""
         for step in steps:
-            yield from _too_much(step, machine)
             yield from _of_an_image(step)
+            if "gpu_type" in step.resources:
+                yield Refusal(
+                    ("steps", step.name, "resources", "gpu_type"),
+                    "cannot-honour",
+                    f"step '{step.name}' sets gpu_type, and flavor 'local' does not know what its accelerators are",
+                    "leave it out",
+                )
             if self.settings.isolation == "none" and "memory" in step.resources:
                 yield Refusal(
                     ("steps", step.name, "resources", "memory"),
@@ -61,11 +72,26 @@ class LocalOrchestrator(BaseOrchestrator):
                     "which nobody can enforce without a process of its own",
                     "take `isolation: process` (the default), or leave `memory` out",
                 )
+
+    def lacks(self, steps: Iterable[DeployedStep], project: str) -> Iterator[Refusal]:
+        """What this machine does not have, and requirements that the current environment does not meet."""
+        machine = this_machine(os.environ)
+        known: dict[tuple[str, ...], list[str]] = {}
+        for step in steps:
+            yield from _too_much(step, machine)
+            yield from _another_python(step)
             if step.settings.get("environment", "current") == "current":
                 requirements = tuple(requirements_of(step.image, project))
                 if requirements not in known:
                     known[requirements] = unmet(requirements)
                 yield from _unmet(step, known[requirements])
+
+    def checks(self, secret: Callable[[str], str]) -> Iterator[Check]:
+        """What this machine gives to steps."""
+        machine = this_machine(os.environ)
+        gpus = f"accelerators {', '.join(machine.gpus)}" if machine.gpus else "no accelerators"
+        memory = f"{machine.memory / 1e9:.1f} GB of memory"
+        yield Check("machine", True, f"{len(machine.cpus)} processors, {memory}, {gpus}")
 
     def submit(self, bundle: Bundle, stack: StackLike) -> Submission:
         """Nothing is started yet: on this machine the one who watches is the one who walks."""
@@ -87,7 +113,9 @@ class LocalOrchestrator(BaseOrchestrator):
             isolate=self.settings.isolation == "process",
             steps=deployment.steps.values(),
             ready=min(self.settings.max_parallel + 2, READY),
-            environments=Environments(stack.folder / "environments", deployment.project),
+            environments=Environments(
+                stack.folder / "environments", deployment.project, str(stack.ledger.settings.get("flavor", "local"))
+            ),
         )
         yield from walk(deployment, stack.ledger, launcher, max_parallel=self.settings.max_parallel, done=stack.done)
 
@@ -112,29 +140,29 @@ def _too_much(step: DeployedStep, machine: Machine) -> Iterator[Refusal]:
                 f"step '{step.name}' asks for {field} {shown}, and this machine has {words}",
                 "ask for less, or run it on a stack whose engine has more",
             )
-    if "gpu_type" in step.resources:
-        yield Refusal(
-            ("steps", step.name, "resources", "gpu_type"),
-            "cannot-honour",
-            f"step '{step.name}' sets gpu_type, and flavor 'local' does not know what its accelerators are",
-            "leave it out, or run it on a stack whose engine can choose",
-        )
 
 
 def _of_an_image(step: DeployedStep) -> Iterator[Refusal]:
     """What of `settings.image` has no meaning for a process of this machine, rather than leaving it out unsaid."""
+    for field in step.image:
+        if field not in ("requirements", "requirements_digest", "python"):
+            yield Refusal(
+                ("steps", step.name, "settings", "image", field),
+                "cannot-honour",
+                f"step '{step.name}' sets settings.image.{field}: flavor 'local' runs without an image",
+                "leave it out: of `image`, 'local' honours `requirements`",
+            )
+
+
+def _another_python(step: DeployedStep) -> Iterator[Refusal]:
     running = f"{sys.version_info.major}.{sys.version_info.minor}"
-    for field, wanted in step.image.items():
-        if field in ("requirements", "requirements_digest"):
-            continue
-        if field == "python" and (wanted == running or f"{wanted}.".startswith(f"{running}.")):
-            continue
-        but = f" '{wanted}', and this interpreter is {running}" if field == "python" else ""
+    wanted = step.image.get("python", running)
+    if wanted != running and not f"{wanted}.".startswith(f"{running}."):
         yield Refusal(
-            ("steps", step.name, "settings", "image", field),
-            "cannot-honour",
-            f"step '{step.name}' sets settings.image.{field}{but}: flavor 'local' runs without an image",
-            "leave it out, or run it on a stack whose engine runs images; of `image`, 'local' honours `requirements`",
+            ("steps", step.name, "settings", "image", "python"),
+            "another-python",
+            f"step '{step.name}' sets settings.image.python '{wanted}', and this interpreter is {running}",
+            "leave it out, or run it on a stack whose engine runs images",
         )
 
 
