@@ -2,46 +2,44 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
 from runner.cli.options import echo_json, examples, format_option
+from runner.cli.output import columns
 from runner.errors import UsageError
 from runner.orchestrators import registry
-from runner.orchestrators.base import BaseOrchestrator, Support
+from runner.orchestrators.base import BaseOrchestrator
 from runner.plugins import UnknownPlugin
 from runner.project import find_project
-from runner.report.words import table
+from runner.report.flavors import flavor_text, flavors_text
 from runner.spec.common import Spec
 from runner.spec.pipeline import NOT_YET
 
-BY = {
-    Support.NATIVE: "the engine",
-    Support.WORKER: "the step's own process",
-    Support.CONTROLLER: "runner",
-    Support.NO: "not supported",
-}
 
-
-@click.command(epilog=examples("runner flavors", "runner flavors local", "runner flavors local --format json"))
+@click.command(
+    epilog=examples("runner flavors", "runner flavors kubernetes", "runner flavors kubernetes --format json")
+)
 @click.argument("name", required=False)
 @format_option("text", "json")
 def flavors(name: str | None, format_: str) -> None:
-    """Show the orchestrator flavors, or one's settings and what it can do.
+    """Show the orchestrator flavors and what each can do, or one's settings too.
 
     A flavor is a kind of engine that runs steps. A stack names one in `orchestrator`: a built-in one, one of an
     installed package, or a class of your own as `package.module:ClassName`.
     """
-    names = [name] if name else registry.names()
+    names = [name] if name else registry.in_order()
     facts = {each: _facts(_flavor(each)) for each in names}
     if format_ == "json":
         echo_json(facts[name] if name else facts)
     elif name:
-        print("\n\n".join(_sections(name, facts[name])))
+        print(flavor_text(name, facts[name], columns(sys.stdout)))
     else:
-        print(table(("flavor", "what it is"), [(each, fact["help"]) for each, fact in facts.items()]))
+        print(flavors_text(facts))
 
 
 def _flavor(name: str) -> type[BaseOrchestrator]:
@@ -52,33 +50,48 @@ def _flavor(name: str) -> type[BaseOrchestrator]:
 
 
 def _facts(flavor: type[BaseOrchestrator]) -> dict[str, Any]:
+    capabilities = {name: str(support) for name, support in flavor.capabilities._asdict().items()}
     return {
         "help": (flavor.__doc__ or "").strip().partition("\n")[0],
+        "available": flavor.available,
+        "remote": flavor.remote,
+        "traits": flavor.traits._asdict(),
         "settings": _fields(flavor.Settings),
         "step_settings": _fields(flavor.StepSettings),
-        "capabilities": {name: str(support) for name, support in flavor.capabilities._asdict().items()},
+        "capabilities": capabilities,
+        "not_yet": [name for name in capabilities if any(name in words for words in NOT_YET.values())],
     }
 
 
 def _fields(model: type[Spec]) -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = model.model_json_schema().get("properties", {})
-    return {name: {key: value for key, value in field.items() if key != "title"} for name, field in found.items()}
+    schema = model.model_json_schema()
+    found: dict[str, dict[str, Any]] = schema.get("properties", {})
+    return {
+        name: {
+            "type": _type(field),
+            "required": name in schema.get("required", ()),
+            **{key: value for key, value in field.items() if key not in ("title", "type")},
+        }
+        for name, field in found.items()
+    }
 
 
-def _sections(name: str, facts: dict[str, Any]) -> list[str]:
-    parts = [f"{name}: {facts['help']}"]
-    for title, key in (("its settings in a stack", "settings"), (f"settings.{name} of a step", "step_settings")):
-        if facts[key]:
-            rows = [
-                (field, str(about.get("default", "-")), about.get("description", ""))
-                for field, about in facts[key].items()
-            ]
-            parts.append(f"{title}\n{table(('name', 'default', 'meaning'), rows)}")
-    can = [(what, _by(what, Support(support))) for what, support in facts["capabilities"].items()]
-    parts.append("what it can do, and who does it\n" + table(("capability", "by"), can))
-    return parts
+def _type(field: Mapping[str, Any]) -> str:
+    """A field's type in a word or two, from its schema."""
+    if "enum" in field or "const" in field:
+        return " or ".join(map(str, field.get("enum", [field.get("const")])))
+    if "anyOf" in field:
+        return " or ".join(dict.fromkeys(_type(part) for part in field["anyOf"] if part.get("type") != "null"))
+    if "$ref" in field:
+        return "mapping"
+    return _TYPES.get(field.get("type", ""), "anything")
 
 
-def _by(capability: str, support: Support) -> str:
-    not_yet = any(capability in words for words in NOT_YET.values())
-    return "not supported yet" if not_yet else BY[support]
+_TYPES: Mapping[str, str] = {
+    "string": "text",
+    "integer": "whole number",
+    "number": "number",
+    "boolean": "true or false",
+    "array": "list",
+    "object": "mapping",
+}

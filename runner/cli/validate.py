@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from runner.cli.options import colored, examples, format_option
+from runner.cli.options import colored, examples, format_option, lazily
 from runner.errors import InvalidDocuments
 from runner.project import find_project, validate_paths
 from runner.report.problems import as_github, as_json, as_text
@@ -17,18 +17,27 @@ from runner.report.problems import as_github, as_json, as_text
     epilog=examples(
         "runner validate                              # every document of the project",
         "runner validate pipelines/train.yaml --imports",
+        "runner validate --stack stacks/vertex.yaml   # can every pipeline run there?",
         "runner validate --format github              # annotations in a workflow",
     )
 )
 @click.argument("paths", nargs=-1, metavar="[PATH]...", type=click.Path(path_type=Path))
 @click.option("--imports", is_flag=True, help="Also import the entrypoints and check names and types.")
+@click.option(
+    "-s",
+    "--stack",
+    metavar="NAME",
+    help="Pipelines run on this stack, a name or a file; without, each on the stack that it names.",
+    shell_complete=lazily("stacks"),
+)
 @format_option("text", "json", "github")
-def validate(paths: tuple[Path, ...], imports: bool, format_: str) -> int:
+def validate(paths: tuple[Path, ...], imports: bool, stack: str | None, format_: str) -> int:
     """Show every problem of every document, each at its line and column.
 
     PATH is a document or a folder of documents; without any, the whole project is validated.
+    What the stack of a pipeline cannot honour is a problem too.
     """
-    problems, sources, documents = validate_paths(find_project(Path.cwd()), paths, imports=imports)
+    problems, sources, documents = validate_paths(find_project(Path.cwd()), paths, imports=imports, stack=stack)
     if format_ == "json":
         print(as_json(problems))
     elif format_ == "github":

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 from runner.document.interpolate import interpolate
@@ -26,6 +27,8 @@ from runner.project.stacks import (
 from runner.spec.resources import ResourcesDocument
 from runner.validate.bind import bind
 
+StackOf = Callable[[str | None], Stack | None]
+
 
 def validate_paths(
     project: Project,
@@ -45,8 +48,9 @@ def validate_paths(
     known = around(project, documents)
     problems += same_names(documents)
     given = load_stack(project, stack, "--stack", env) if stack else None
+    stack_of = (lambda name: given) if given else _own_stacks(project, known, env)
     for document in documents:
-        problems += check(project, document, known, env, imports=imports, stack=given)
+        problems += check(project, document, known, env, imports=imports, stack_of=stack_of)
     # What a stack names may stand elsewhere: its problems are this stack's too, and are told at their own place.
     elsewhere = {problem.position.file for problem in problems}.difference(texts)
     texts |= {document.file: document.text for document in known if document.file in elsewhere}
@@ -60,17 +64,21 @@ def check(
     env: Mapping[str, str],
     *,
     imports: bool = False,
-    stack: Stack | None = None,
+    stack_of: StackOf | None = None,
 ) -> list[Problem]:
-    """What is wrong with one document; names may refer to the `known` ones. A pipeline runs on `stack`, or its own."""
+    """What is wrong with one document; names may refer to the `known` ones.
+
+    `stack_of` gives the stack of a pipeline that names this one, or none; else it is looked for among the known.
+    """
     if document.kind == "pipeline":
         filled, spec, values, problems = bind_pipeline(project, document, {}, env, names_of("resources", known))
         problems += _unknown_stack(filled, known)
-        stack = stack or _own_stack(project, filled, known, env)
-        if stack is not None and spec is not None and not problems:
+        stack = None if problems or spec is None else (stack_of or _own_stacks(project, known, env))(spec.stack)
+        if stack is not None and spec is not None:
             from runner.project.honour import refused  # not loaded where no stack is named: start-up time counts
 
-            problems += refused(project, Pipeline(spec, filled, values, named_resources(known, env)), stack)
+            named = named_resources(known, env) if "resources" in document.text else {}
+            problems += refused(project, Pipeline(spec, filled, values, named), stack)
         if imports and spec is not None and not problems:
             from runner.validate.entrypoints import entrypoints  # it imports the user's code: only when asked for
 
@@ -90,14 +98,17 @@ def check(
     return problems
 
 
-def _own_stack(project: Project, pipeline: Document, known: Sequence[Document], env: Mapping[str, str]) -> Stack | None:
-    """The stack that a pipeline names, where it can be used; what is wrong with it is told with its own document."""
-    named = pipeline.node.child("stack")
-    name = named.value if named is not None else None
-    for document in known if isinstance(name, str) else ():
-        if document.kind == "stack" and document.name == name:
-            return check_stack(project, document, known, env)[0]
-    return default_stack(project) if name == DEFAULT else None
+def _own_stacks(project: Project, known: Sequence[Document], env: Mapping[str, str]) -> StackOf:
+    """The stacks that pipelines name, where they can be used; what is wrong with one is told with its own document."""
+
+    @cache  # a thousand pipelines may name one stack
+    def stack_of(name: str | None) -> Stack | None:
+        for document in known if name else ():
+            if document.kind == "stack" and document.name == name:
+                return check_stack(project, document, known, env)[0]
+        return default_stack(project) if name == DEFAULT else None
+
+    return stack_of
 
 
 def _unknown_stack(document: Document, known: Sequence[Document]) -> list[Problem]:

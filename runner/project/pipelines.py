@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import contextlib
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -122,7 +123,7 @@ def step_settings(spec: PipelineSpec, flavor: type[BaseOrchestrator], name: str)
     """For each step the settings of one flavor, the step's over the pipeline's, with defaults filled in."""
     return {
         step: flavor.StepSettings.model_validate(merged).model_dump(mode="json")
-        for step, merged in _merged(spec, name).items()
+        for step, merged in _merged(spec, *_keys_of(spec, flavor, name)).items()
     }
 
 
@@ -195,6 +196,18 @@ def _settings_problems(project: Project, document: Document, spec: PipelineSpec)
     return problems
 
 
-def _merged(spec: PipelineSpec, key: str) -> dict[str, dict[str, Any]]:
-    common = spec.settings.get(key) or {}
-    return {name: {**common, **(step.settings.get(key) or {})} for name, step in spec.steps.items()}
+def _keys_of(spec: PipelineSpec, flavor: type[BaseOrchestrator], name: str) -> Iterator[str]:
+    """The keys in `settings` that mean this flavor: it may have a name and an import path."""
+    of_steps = (key for step in spec.steps.values() for key in step.settings)
+    for key in dict.fromkeys([*spec.settings, *of_steps]):
+        with contextlib.suppress(UnknownPlugin):
+            if key == name or (key != "image" and registry.flavor(key) is flavor):
+                yield key
+
+
+def _merged(spec: PipelineSpec, *keys: str) -> dict[str, dict[str, Any]]:
+    common = {field: value for key in keys for field, value in (spec.settings.get(key) or {}).items()}
+    return {
+        name: {**common, **{field: value for key in keys for field, value in (step.settings.get(key) or {}).items()}}
+        for name, step in spec.steps.items()
+    }

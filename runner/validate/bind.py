@@ -243,7 +243,7 @@ def _problem(document: Document, lines: list[str], path: tuple[str, ...], mistak
         return Problem(place, *_missing_key(document, where, mistake))
     if kind == "rule":  # it is about a value, about a mapping, or about one key of that
         key = mistake.details["ctx"]["key"]
-        place = document.position((*where, key) if key else where, key=bool(key) or not loc)
+        place = document.position((*where, key) if key else where, key=bool(key) or loc[-1:] in ((), ("[key]",)))
         return Problem(place, *wrong_value(mistake.details, "", "", mistake.expected))
     value = mistake.details["input"]
     place = document.position(where, key=value is None or (bool(loc) and loc[-1] == "[key]"))

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
+from pydantic import BeforeValidator, model_validator
 
 from runner.document.interpolate import interpolate
 from runner.document.node import UNKNOWN, Document
 from runner.document.read import read_text
 from runner.errors import Problem
-from runner.spec.common import Spec
+from runner.spec.common import Spec, rule
 from runner.spec.pipeline import ImageSettings, PipelineSpec
 from runner.spec.resources import ResourcesDocument
 from runner.spec.stack import component_model
@@ -206,3 +207,38 @@ def test_words_elsewhere_are_not_refused() -> None:
 @pytest.mark.parametrize("steps", ["[]", "x", "{a: 1}", ""])
 def test_not_yet_takes_any_document(steps: str) -> None:
     assert not_yet(document(f"{HEAD}steps: {steps}")) == []
+
+
+# -- rules of a model's own --------------------------------------------------------------------------------------------
+
+
+def _no_shouting(value: Any) -> Any:
+    if str(value).isupper():
+        raise rule("loud", f"'{value}' is loud", "write it in lower case")
+    return value
+
+
+class Pair(Spec):
+    """Two fields that do not go together, and one that is judged by itself."""
+
+    left: int | None = None
+    right: int | None = None
+    word: Annotated[str, BeforeValidator(_no_shouting)] = ""
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Any:
+        if self.left is None and self.right is None:
+            raise rule("missing-key", "there is neither 'left' nor 'right'", "add one of them")
+        if self.left is not None and self.right is not None:
+            raise rule("two-of-one", "'left' and 'right' are one too many", "leave one out", "right")
+        return self
+
+
+@pytest.mark.parametrize(
+    ("fields", "column", "code"),
+    [("word: a", 1, "missing-key"), ("left: 1, right: 2", 17, "two-of-one"), ("left: 1, word: LOUD", 23, "loud")],
+)
+def test_a_rule_is_told_in_its_own_words_at_its_place(fields: str, column: int, code: str) -> None:
+    (problem,) = bind(document(f"kind: pipeline\npair: {{{fields}}}\n"), Pair, ("pair",))[1]
+    assert (problem.code, problem.position.line, problem.position.column) == (code, 2, column)
+    assert problem.help and "is not right here" not in problem.message

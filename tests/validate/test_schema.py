@@ -49,7 +49,10 @@ class OpenSettings(Spec):
 
 
 # As the command line puts them together, and one more flavor.
-COMPONENTS: dict[str, dict[str, type[Spec]]] = all_settings()
+COMPONENTS: dict[str, dict[str, type[Spec]]] = {
+    **all_settings(),
+    "orchestrator": {name: flavor.Settings for name, flavor in FLAVORS.items()},  # whatever else is installed here
+}
 STEP_SETTINGS = {name: flavor.StepSettings for name, flavor in FLAVORS.items()}
 WITH_CLOUD = COMPONENTS | {"orchestrator": COMPONENTS["orchestrator"] | {"cloud": CloudSettings}}
 SETTINGS_WITH_CLOUD = STEP_SETTINGS | {"cloud": CloudSettings}
