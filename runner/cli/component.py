@@ -32,9 +32,10 @@ _EXAMPLES = {
 def component(kind: str) -> click.Group:
     """The commands of one kind of component."""
     verb, noun = kind.replace("_", "-"), kind.replace("_", " ")
+    many = "container registries" if kind == "container_registry" else f"{noun}s"
     group = Commands(
         verb,
-        help=f"Register, list, show, update, delete {noun}s.\n\nA stack names them; `runner stack update` says so.",
+        help=f"Register, list, show, update, delete {many}.\n\nA stack names them; `runner stack update` says so.",
         epilog=examples(f"runner {verb} register {_EXAMPLES[kind]}", f"runner {verb} list"),
     )
     for command in (_register(kind), _list(kind), _show(kind), _update(kind), _delete(kind)):
@@ -80,7 +81,13 @@ def _update(kind: str) -> click.Command:
 
     Update.kind, Update.required = kind, False
 
-    @click.command("update", cls=Update)
+    verb, (name, _, option) = kind.replace("_", "-"), (*_EXAMPLES[kind].split(" ", 2), "")[:3]
+
+    @click.command(
+        "update",
+        cls=Update,
+        epilog=examples(f"runner {verb} update {name} {option}".rstrip(), f"runner {verb} update {name} --help"),
+    )
     @click.argument("name", shell_complete=lazily(f"{kind}s"))
     @click.option("--unset", "unset", multiple=True, metavar="FIELD", help="Take a field back. May be repeated.")
     @format_option("text", "json")
@@ -97,7 +104,9 @@ def _update(kind: str) -> click.Command:
 
 
 def _list(kind: str) -> click.Command:
-    @click.command("list")
+    verb = kind.replace("_", "-")
+
+    @click.command("list", epilog=examples(f"runner {verb} list", f"runner {verb} list --format json"))
     @format_option("text", "json")
     def list_(format_: str) -> None:
         """List those that are declared: applied, or in a file of `stacks`."""
@@ -116,7 +125,9 @@ def _list(kind: str) -> click.Command:
 
 
 def _show(kind: str) -> click.Command:
-    @click.command("show")
+    verb, name = kind.replace("_", "-"), _EXAMPLES[kind].partition(" ")[0]
+
+    @click.command("show", epilog=examples(f"runner {verb} show {name}", f"runner {verb} show {name} --format yaml"))
     @click.argument("name", shell_complete=lazily(f"{kind}s"))
     @format_option("text", "json", "yaml")
     def show(name: str, format_: str) -> None:
@@ -135,7 +146,9 @@ def _show(kind: str) -> click.Command:
 
 
 def _delete(kind: str) -> click.Command:
-    @click.command("delete")
+    verb, name = kind.replace("_", "-"), _EXAMPLES[kind].partition(" ")[0]
+
+    @click.command("delete", epilog=examples(f"runner {verb} delete {name}"))
     @click.argument("name", shell_complete=lazily(f"{kind}s"))
     @format_option("text", "json")
     def delete(name: str, format_: str) -> None:
