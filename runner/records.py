@@ -80,7 +80,10 @@ class Failure(NamedTuple):
 
 
 class StepResult(NamedTuple):
-    """What one attempt left in the ledger as `result.json`. Times are seconds since 1970, UTC."""
+    """What one attempt left in the ledger as `result.json`. Times are seconds since 1970, UTC.
+
+    One of status `cached` did not run: its outputs are those of the run `cached_from`.
+    """
 
     run_id: str
     step: str
@@ -94,6 +97,7 @@ class StepResult(NamedTuple):
     error: Failure | None = None
     metrics: dict[str, Any] = {}
     cache_key: str | None = None
+    cached_from: str | None = None
 
 
 class Event(NamedTuple):
@@ -203,6 +207,20 @@ def _fold_step(step: StepRun, event: Event) -> StepRun:
                 error=failure_from(data.get("error")) or step.error,
                 reason=data.get("reason", ""),
             )
+
+
+def done_event(result: StepResult) -> Event:
+    """The event of a step that is done, as its attempt's result tells it."""
+    data: dict[str, Any] = {"outputs": artifacts_to_json(result.outputs)}
+    if result.cache_key:
+        data["cache_key"] = result.cache_key
+    if result.status == CACHED:
+        data["cached_from"] = result.cached_from
+        return Event("step_cached", result.run_id, result.ended, result.step, None, data)
+    data |= {"started": result.started, "duration": round(result.ended - result.started, 6)}
+    if result.metrics:
+        data["metrics"] = result.metrics
+    return Event("step_succeeded", result.run_id, result.ended, result.step, result.attempt, data)
 
 
 def result_to_json(result: StepResult) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from runner.records import (
     StepResult,
     StepRun,
     artifacts_to_json,
+    done_event,
     failure_from,
     failure_to_json,
     fold,
@@ -138,3 +139,11 @@ def test_no_failure_is_none() -> None:
 def test_every_reason_is_a_sentence_and_every_event_of_a_run_or_a_step() -> None:
     assert all(text and not text.endswith(".") for text in REASONS.values())
     assert {name.partition("_")[0] for name in EVENTS} == {"run", "step"}
+
+
+def test_a_result_that_is_done_is_an_event() -> None:
+    result = StepResult("r1", "a", 2, "succeeded", 1.0, 3.5, metrics={"m": 1}, cache_key="k")
+    data = {"outputs": {}, "cache_key": "k", "started": 1.0, "duration": 2.5, "metrics": {"m": 1}}
+    assert done_event(result) == Event("step_succeeded", "r1", 3.5, "a", 2, data)
+    cached = done_event(result._replace(status="cached", cached_from="r0"))
+    assert cached == Event("step_cached", "r1", 3.5, "a", None, {"outputs": {}, "cache_key": "k", "cached_from": "r0"})

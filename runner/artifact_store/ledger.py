@@ -2,6 +2,9 @@
 
 ```
 runs/<run>/deployment.json
+runs/<run>/events.json          the run's events, by who walks it: at its start, at its end, in buckets also meanwhile
+runs/<run>/walks/<n>.json       who walks it, in buckets; the highest number counts
+runs/<run>/walker.lock          who walks it, in folders: locked as long as that process lives
 runs/<run>/cancel
 runs/<run>/steps/<step>/<attempt>/{started.json, log.txt, result.json}
 cache/<key>.json
@@ -21,12 +24,16 @@ from runner.artifact_store.objects import is_there
 from runner.artifact_store.refusals import refused
 from runner.errors import StateError
 from runner.plan.deployment import Deployment, StepJob, deployment_from, deployment_to_json
-from runner.records import Artifact, StepResult, result_from, result_to_json
+from runner.records import Artifact, Event, StepResult, result_from, result_to_json
 
 VERSION = 1
 """Of the records' layout. Records of another version are not read."""
 
+AT_ONCE = 16
+"""Requests that are on their way at a time, to a store that is not on this machine."""
+
 _Record = TypeVar("_Record")
+_Item = TypeVar("_Item")
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
@@ -45,6 +52,21 @@ class Ledger:
         """The artifact store's, for jobs."""
         return self.store.settings
 
+    @property
+    def remote(self) -> bool:
+        """Whether each look into the store is a request over the network."""
+        return self.store.remote
+
+    def each(self, read: Callable[[_Item], _Record], items: Iterable[_Item]) -> list[_Record]:
+        """`read` of every item, in order; several at a time where each is a request."""
+        items = list(items)
+        if not self.remote or len(items) < 2:
+            return [read(item) for item in items]
+        from concurrent.futures import ThreadPoolExecutor  # workers load this file and have one thing to read at a time
+
+        with ThreadPoolExecutor(min(AT_ONCE, len(items))) as pool:
+            return list(pool.map(read, items))
+
     def write_deployment(self, deployment: Deployment) -> None:
         self._write(f"runs/{deployment.run_id}/deployment.json", deployment_to_json(deployment))
 
@@ -61,6 +83,38 @@ class Ledger:
     def has_run(self, run_id: str) -> bool:
         """Whether the ledger holds a run's deployment."""
         return self.store.size(f"runs/{run_id}/deployment.json") is not None
+
+    def write_events(self, run_id: str, events: Iterable[Event] | str) -> None:
+        """Put a run's events on record, all of them, in place of those that were there; or a JSON array of them."""
+        text = events if isinstance(events, str) else _encode([event._asdict() for event in events])
+        self.store.put(f"runs/{run_id}/events.json", f'{{"version":{VERSION},"events":{text}}}'.encode())
+
+    def events(self, run_id: str) -> list[Event] | None:
+        """A run's events as they were put on record last; None when nobody did."""
+        return self._read(f"runs/{run_id}/events.json", _events_from)
+
+    def walks(self, run_id: str) -> list[int]:
+        """Numbers of the walks of a run that were announced, in order."""
+        names = (name.removesuffix(".json") for name in self.store.names(f"runs/{run_id}/walks/"))
+        return sorted(int(name) for name in names if name.isdecimal())
+
+    def announce_walk(self, run_id: str, number: int, lease: Mapping[str, Any]) -> bool:
+        """Take a number for a walk of this run; False when somebody has it already."""
+        return self.store.put_if_absent(f"runs/{run_id}/walks/{number}.json", _encoded(lease))
+
+    def has_walk(self, run_id: str, number: int) -> bool:
+        return self.store.size(f"runs/{run_id}/walks/{number}.json") is not None
+
+    def write_walk(self, run_id: str, number: int, lease: Mapping[str, Any]) -> None:
+        self._write(f"runs/{run_id}/walks/{number}.json", lease)
+
+    def walk(self, run_id: str, number: int) -> dict[str, Any] | None:
+        """What was announced under this number."""
+        return self._read(f"runs/{run_id}/walks/{number}.json", dict)
+
+    def walk_lock(self, run_id: str, make: bool = True) -> str | None:
+        """A local file to be locked by who walks this run; None when the store has no such thing."""
+        return None if self.remote else self.store.log_file(f"runs/{run_id}/walker.lock", make)
 
     def write_started(self, job: StepJob, time: float, host: str, pid: int) -> None:
         """Say that an attempt has begun; `time` in seconds since 1970."""
@@ -83,6 +137,17 @@ class Ledger:
         """Numbers of the attempts that left anything, in order."""
         names = self.store.names(f"runs/{run_id}/steps/{step}/")
         return sorted(int(name) for name in names if name.isdecimal())
+
+    def traces(self, run_id: str) -> dict[str, dict[int, set[str]]]:
+        """Step → attempt → names of the objects that it left, by one look at the whole run."""
+        found: dict[str, dict[int, set[str]]] = {}
+        folder = f"runs/{run_id}/steps/"
+        for key in self.store.list(folder):
+            step, _, rest = key[len(folder) :].partition("/")
+            attempt, _, name = rest.partition("/")
+            if attempt.isdecimal():
+                found.setdefault(step, {}).setdefault(int(attempt), set()).add(name)
+        return found
 
     def write_cache(self, key: str, result: StepResult) -> None:
         """Let this finished step answer for others of the same cache key."""
@@ -148,6 +213,7 @@ class Ledger:
             raise refused(error, f"cannot append to the log '{path}'", Path(path).parent) from error
 
     def run_ids(self) -> list[str]:
+        """Of all runs, in order; among them may be leftovers of runs that never began."""
         return list(self.store.names("runs/"))
 
     def delete_run(self, run_id: str) -> None:
@@ -155,7 +221,7 @@ class Ledger:
         self.store.delete(f"runs/{run_id}/")
 
     def _write(self, key: str, record: Mapping[str, Any]) -> None:
-        self.store.put(key, _encode({"version": VERSION, **record}).encode())
+        self.store.put(key, _encoded(record))
 
     def _read(self, key: str, build: Callable[[dict[str, Any]], _Record]) -> _Record | None:
         try:
@@ -171,6 +237,14 @@ class Ledger:
             file = f"{self.settings['path']}/{key}" if "path" in self.settings else key
             help = f"it was damaged, or written by another version of runner: delete '{file}' and try again"
             raise Unreadable(f"cannot understand '{key}' in the artifact store: {error}", help) from error
+
+
+def _encoded(record: Mapping[str, Any]) -> bytes:
+    return _encode({"version": VERSION, **record}).encode()
+
+
+def _events_from(record: Mapping[str, Any]) -> list[Event]:
+    return [Event(**{key: fields[key] for key in Event._fields if key in fields}) for fields in record["events"]]
 
 
 def _result_key(run_id: str, step: str, attempt: int) -> str:

@@ -10,7 +10,7 @@ import click
 
 from runner.artifact_store.export import file_name
 from runner.artifact_store.materializers import peek
-from runner.cli.options import Commands, echo_json, examples, format_option, lazily, run_argument
+from runner.cli.options import Commands, echo_json, examples, format_option, lazily, run_argument, store_option
 from runner.cli.output import columns, writing
 from runner.engine import history
 from runner.errors import UsageError, nearest
@@ -37,11 +37,12 @@ def artifacts() -> None:
 
 @artifacts.command("list", epilog=examples("runner artifacts list", "runner artifacts list 20260101 --format json"))
 @run_argument("last")
+@store_option
 @format_option("text", "json")
-def list_(run: str, format_: str) -> None:
+def list_(run: str, stack: str | None, format_: str) -> None:
     """List the artifacts of a run."""
     project = find_project(Path.cwd())
-    found = history.artifacts(project, history.find(project, run))
+    found = history.artifacts(project, history.find(project, run, stack))
     if format_ == "json":
         echo_json([_facts(row) for row in found])
     else:
@@ -53,18 +54,19 @@ def list_(run: str, format_: str) -> None:
 )
 @run_argument(None)
 @click.argument("artifact", shell_complete=lazily("artifacts"))
+@store_option
 @format_option("text", "json")
-def show(run: str, artifact: str, format_: str) -> None:
+def show(run: str, artifact: str, stack: str | None, format_: str) -> None:
     """Show an artifact's type, size and digest, and a little of what it holds."""
     project = find_project(Path.cwd())
-    found = history.find(project, run)
+    found = history.find(project, run, stack)
     row = _one(project, found, artifact)
     if format_ == "json":
         echo_json(_facts(row))
         return
     facts = {name: as_value(value) for name, value in _facts(row).items() if value}
     print(pairs(facts | {"size": size(row[2].size)}))
-    print(f"\n{peek(row[2], history.ledger_of(project, found.run_id).ledger.store)}")
+    print(f"\n{peek(row[2], history.ledger_of(project, found.run_id, stack).ledger.store)}")
 
 
 @artifacts.command(
@@ -75,14 +77,15 @@ def show(run: str, artifact: str, format_: str) -> None:
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), metavar="PATH", help="Where to; by default a file named for it."
 )
-def get(run: str, artifact: str, output: Path | None) -> None:
+@store_option
+def get(run: str, artifact: str, output: Path | None, stack: str | None) -> None:
     """Copy an artifact to a file or folder; prints where it is."""
     project = find_project(Path.cwd())
-    found = history.find(project, run)
+    found = history.find(project, run, stack)
     step, name, value = _one(project, found, artifact)
     path = output or Path(file_name(value, f"{step}.{name}"))
     with writing(path):
-        print(history.fetch(project, found, value, path))
+        print(history.fetch(project, found, value, path, stack))
 
 
 def _one(project: Project, run: Run, wanted: str) -> Row:

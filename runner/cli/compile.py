@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from runner.cli.options import examples, pipeline_argument, request_options
-from runner.cli.output import writing
+from runner.cli.output import tell_notes, writing
 from runner.cli.parameters import request
 from runner.engine.run import compiled, prepare
 from runner.project import find_pipeline, find_project
@@ -32,7 +32,8 @@ RUN_ID = "${run.id}"  # each run fills in its own
 def compile(pipeline: Path, output: Path | None, **options: Any) -> None:
     """Print the engine's own documents, as they would be sent. Nothing is started."""
     project = find_project(Path.cwd())
-    prepared = prepare(project, request(find_pipeline(project, pipeline), **options))
+    prepared = prepare(project, request(find_pipeline(project, pipeline), **options), to_run=True, ask=False)
+    tell_notes(prepared.notes)
     for name, document in compiled(prepared, RUN_ID).documents.items():
         text = as_text(document)
         if output is None:

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from runner.cli.options import echo_json
-from runner.engine.history import find
+from runner.engine.history import has_begun
 from runner.engine.run import new_run_id
 from runner.errors import RunnerError
 from runner.project import Project
@@ -52,6 +52,6 @@ def _start(arguments: list[str], output: Path) -> subprocess.Popen[bytes]:
 
 def _on_record(project: Project, run_id: str) -> bool:
     try:
-        return find(project, run_id).run_id == run_id
+        return has_begun(project, run_id)
     except RunnerError:
         return False

@@ -58,6 +58,17 @@ def run_argument(default: str | None) -> Callable[[Decorated], Decorated]:
     return click.argument("run", default=default, shell_complete=lazily("runs"))
 
 
+def store_option(command: Decorated) -> Decorated:
+    """`--stack` of what looks for runs."""
+    return click.option(
+        "-s",
+        "--stack",
+        metavar="NAME",
+        help="Look into the artifact store of this stack, a name or a file, and nowhere else.",
+        shell_complete=lazily("stacks"),
+    )(command)
+
+
 def step_option(name: str, parameter: str, help: str) -> Callable[[Decorated], Decorated]:
     """An option that names steps, once each time it is given."""
     return click.option(name, parameter, multiple=True, metavar="STEP", help=help, shell_complete=lazily("steps"))

@@ -10,6 +10,7 @@ import click
 
 from runner.cli.detach import detach as start_detached
 from runner.cli.options import examples, format_option, pipeline_argument, request_options
+from runner.cli.output import tell_notes
 from runner.cli.parameters import as_arguments, request
 from runner.cli.show import request_cancel, show
 from runner.engine.run import prepare, start
@@ -39,6 +40,7 @@ def run(pipeline: Path, detach: bool, run_id: str | None, format_: str, **option
     pipeline = find_pipeline(project, pipeline)
     if detach:
         return start_detached(project, [str(pipeline), *as_arguments(**options)], format_)
-    prepared = prepare(project, request(pipeline, **options))
+    prepared = prepare(project, request(pipeline, **options), to_run=True)
+    tell_notes(prepared.notes)
     waves = {step.step.name: step.wave for step in prepared.plan.steps}
     return show(start(prepared, run_id), format_, cancel=partial(request_cancel, project), waves=waves)

@@ -1,113 +1,130 @@
-"""What has run: find it, read its logs, stop it, forget it, take its artifacts out."""
+"""What has run: find it, read its logs, stop it, forget it, take its artifacts out.
+
+`stack` is the name or the file of one whose artifact store is looked into instead of what the project knows.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from runner.artifact_store.export import export
-from runner.artifact_store.ledger import Ledger
-from runner.engine.lock import is_walked, walking
-from runner.engine.stack import OpenStack, open_stack
-from runner.errors import StateError, UsageError
+from runner.artifact_store.ledger import AT_ONCE, Ledger
+from runner.engine.lease import held
+from runner.engine.lock import is_walked
+from runner.engine.lookup import Lookup
+from runner.engine.record import INTERRUPTED, Recorded
+from runner.engine.stack import OpenStack
+from runner.errors import RunnerError, StateError, UsageError
 from runner.orchestrators.base import Submission
 from runner.project import Project, orchestrator_from
-from runner.records import CANCELLED, ENDED, RUNNING, Artifact, Event, LogLines, Run, fold
+from runner.records import CANCELLED, ENDED, PENDING, RUNNING, Artifact, Event, LogLines, Run
 from runner.run_store.sqlite import SqliteRunStore
 
-INTERRUPTED = "interrupted"
-"""The status of a run whose process is gone before the run had ended: `runs resume` goes on with it."""
-LOG_TICK = 0.2
-CANCEL_PATIENCE = 15.0
+LOG_TICK, REMOTE_LOG_TICK = 0.2, 2.0
+CANCEL_TICK, REMOTE_CANCEL_TICK = 0.05, 1.0
+CANCEL_PATIENCE, REMOTE_CANCEL_PATIENCE = 15.0, 90.0
+
+Attempt = tuple[str, int]
 
 
-def recent(project: Project, limit: int, pipeline: str | None = None) -> list[Run]:
-    """The newest runs first, without their steps."""
-    store = _store(project)
-    try:
-        return [_as_it_is(project, store, run) for run in store.runs(limit, pipeline)] if store else []
-    finally:
-        if store:
-            store.close()
+def recent(
+    project: Project,
+    limit: int,
+    pipeline: str | None = None,
+    stack: str | None = None,
+    missed: Callable[[RunnerError], None] | None = None,
+) -> list[Run]:
+    """The newest runs first, without their steps. `missed` as in `Lookup.recent`."""
+    return Lookup(project, stack).recent(limit, pipeline, missed)
 
 
-def find(project: Project, which: str) -> Run:
+def find(project: Project, which: str, stack: str | None = None) -> Run:
     """The run of this id, of the one id that starts so, or the newest for `last`.
 
     Raises UsageError when there is none, or more than one.
     """
-    store = _store(project)
-    if store is None:
-        raise UsageError("nothing has run in this project yet", "start with `runner run PIPELINE`")
+    return Lookup(project, stack).known(which).run
+
+
+def has_begun(project: Project, run_id: str) -> bool:
+    """Whether this project's run store has a run of this id."""
+    path = project.state / "runner.db"
+    if not path.exists():
+        return False
+    store = SqliteRunStore(path)
     try:
-        run_id = _resolve(store, which)
-        return _as_it_is(project, store, _folded(store, run_id))
+        return run_id in store.run_ids(run_id)
     finally:
         store.close()
 
 
-def logs(project: Project, run: Run, step: str | None = None, follow: bool = False) -> Iterator[LogLines]:
+def logs(
+    project: Project, run: Run, step: str | None = None, follow: bool = False, stack: str | None = None
+) -> Iterator[LogLines]:
     """What the run's steps printed, attempt by attempt; with `follow`, until the run has ended.
 
     Raises UsageError for a step that the run does not have.
     """
     if step is not None and step not in run.steps:
         raise UsageError(f"run '{run.run_id}' has no step '{step}'", f"its steps: {', '.join(run.steps)}")
-    stack = ledger_of(project, run.run_id)
-    seen: dict[tuple[str, int], int] = {}
+    lookup = Lookup(project, stack)
+    ledger = lookup.stack_of(run.run_id).ledger
+    seen: dict[Attempt, int] = {}
+    read: set[str] = set()
     while True:
-        ended = run.status not in (RUNNING,)
-        for name in [step] if step else run.steps:
-            yield from _new_lines(stack.ledger, run.run_id, name, seen, whole=ended)
-        if not follow or ended:
+        ended = {name for name, one in run.steps.items() if run.status != RUNNING or one.status in ENDED}
+        names = [name for name in ([step] if step else run.steps) if name not in read]
+        yield from _new_lines(ledger, run, names, seen, ended)
+        if not follow or run.status != RUNNING:
             return
-        time.sleep(LOG_TICK)
-        run = find(project, run.run_id)
+        read |= ended
+        time.sleep(REMOTE_LOG_TICK if ledger.remote else LOG_TICK)
+        run = lookup.known(run.run_id).run
 
 
-def cancel(project: Project, run_id: str) -> str:
-    """Stop a run, wherever on this machine it is walked; gives the status it ended with.
+def cancel(project: Project, run_id: str, stack: str | None = None) -> str:
+    """Stop a run, wherever it is walked; gives the status it ended with.
 
     Raises UsageError for a run that has ended, StateError when its process does not answer.
     """
-    run = find(project, run_id)
+    lookup = Lookup(project, stack)
+    run = lookup.known(run_id).run
     if run.status in ENDED:
         raise UsageError(f"run '{run.run_id}' has ended already: {run.status}", f"see: runner runs show {run.run_id}")
-    stack = ledger_of(project, run.run_id)
-    stack.ledger.request_cancel(run.run_id)
-    give_up = time.monotonic() + CANCEL_PATIENCE
-    while is_walked(project.state, run.run_id):
-        if time.monotonic() > give_up:
-            raise StateError(
-                f"run '{run.run_id}' was asked to stop and is still going", "ask again, or kill its process"
-            )
-        time.sleep(0.05)
-    with walking(project.state, run.run_id):  # so that nobody resumes it meanwhile
-        run = find(project, run.run_id)
-        return run.status if run.status in ENDED else _bury(project, run, stack)
+    opened = lookup.stack_of(run.run_id)
+    opened.ledger.request_cancel(run.run_id)
+    run = _until_nobody_walks(project, lookup, run.run_id, opened.ledger)
+    if run.status in ENDED:
+        return run.status
+    with _held(project, opened, run.run_id):  # so that nobody resumes it meanwhile
+        found = lookup.known(run.run_id, alone=True)
+        return found.run.status if found.run.status in ENDED else _bury(project, found, opened)
 
 
-def delete(project: Project, run_id: str) -> None:
-    """Forget a run and its logs; artifacts stay, since other runs and the cache may share them.
+def delete(project: Project, run_id: str, stack: str | None = None) -> None:
+    """Forget a run and its logs, here and in the artifact store; artifacts stay, since other runs may share them.
 
     Raises UsageError for a run that is still going.
     """
-    run = find(project, run_id)
+    lookup = Lookup(project, stack)
+    run = lookup.known(run_id).run
     if run.status == RUNNING:
         raise UsageError(f"run '{run.run_id}' is still going", f"stop it first: runner runs cancel {run.run_id}")
-    stack = ledger_of(project, run.run_id)
-    with walking(project.state, run.run_id):  # so that nobody resumes it meanwhile
+    opened = lookup.stack_of(run.run_id)
+    with _held(project, opened, run.run_id):  # so that nobody resumes it meanwhile
         if run.status == INTERRUPTED:
             with contextlib.suppress(StateError):  # without its deployment nobody knows what to stop
-                _stop_rest(stack, run.run_id)
-        stack.ledger.delete_run(run.run_id)
+                _stop_rest(project, opened, run.run_id)
+        opened.ledger.delete_run(run.run_id)
         shutil.rmtree(project.state / "logs" / run.run_id, ignore_errors=True)
-        store = SqliteRunStore(project.state / "runner.db")
-        store.delete(run.run_id)
-        store.close()
+        if has_begun(project, run.run_id):
+            store = SqliteRunStore(project.state / "runner.db")
+            store.delete(run.run_id)
+            store.close()
 
 
 def artifacts(project: Project, run: Run) -> list[tuple[str, str, Artifact]]:
@@ -115,87 +132,92 @@ def artifacts(project: Project, run: Run) -> list[tuple[str, str, Artifact]]:
     return [(name, output, artifact) for name, step in run.steps.items() for output, artifact in step.outputs.items()]
 
 
-def fetch(project: Project, run: Run, artifact: Artifact, destination: Path) -> Path:
+def fetch(project: Project, run: Run, artifact: Artifact, destination: Path, stack: str | None = None) -> Path:
     """Copy an artifact out of the store, to a file or a folder of this name. Gives the path.
 
     Raises StateError when it is gone or damaged.
     """
-    return export(artifact, ledger_of(project, run.run_id).ledger.store, destination)
+    return export(artifact, ledger_of(project, run.run_id, stack).ledger.store, destination)
 
 
-def ledger_of(project: Project, run_id: str) -> OpenStack:
-    """The open stack whose artifact store holds this run: the one that its first event names."""
-    store = _store(project)
-    events = store.events(run_id) if store else []
-    if store:
-        store.close()
-    where = events[0][1].data.get("artifact_store") if events else None
-    return open_stack(where or {"flavor": "local", "path": str(project.state / "artifacts")}, project.state)
+def ledger_of(project: Project, run_id: str, stack: str | None = None) -> OpenStack:
+    """The open stack whose artifact store holds this run."""
+    return Lookup(project, stack).stack_of(run_id)
 
 
-def _store(project: Project) -> SqliteRunStore | None:
-    path = project.state / "runner.db"
-    return SqliteRunStore(path) if path.exists() else None
+def _held(project: Project, opened: OpenStack, run_id: str) -> contextlib.AbstractContextManager[Ledger]:
+    """Hold a run that may be no concern of this project: a folder without state gets none."""
+    return held(project.state if project.state.exists() else None, opened.ledger, run_id)
 
 
-def _resolve(store: SqliteRunStore, which: str) -> str:
-    if which == "last":
-        newest = store.runs(1)
-        if not newest:
-            raise UsageError("nothing has run in this project yet", "start with `runner run PIPELINE`")
-        return newest[0].run_id
-    found = store.run_ids(which)
-    if which in found:
-        return which
-    if not found:
-        raise UsageError(f"there is no run '{which}'", "see `runner runs list`; `last` is the newest")
-    if len(found) > 1:
-        raise UsageError(f"'{which}' is the start of {len(found)} runs: {', '.join(found[:5])}", "give more of the id")
-    return found[0]
+def _until_nobody_walks(project: Project, lookup: Lookup, run_id: str, ledger: Ledger) -> Run:
+    """Wait for whoever walks this run to stop, and give the run then. Raises StateError when that takes too long."""
+    patience, tick = CANCEL_PATIENCE, CANCEL_TICK
+    if ledger.remote:
+        patience, tick = REMOTE_CANCEL_PATIENCE, REMOTE_CANCEL_TICK
+    give_up = time.monotonic() + patience
+    while True:
+        if is_walked(project.state, run_id):
+            who = ""
+        else:
+            found = lookup.known(run_id)
+            if found.run.status != RUNNING or not found.walker:
+                return found.run
+            who = f", by {found.walker}"
+        if time.monotonic() > give_up:
+            raise StateError(
+                f"run '{run_id}' was asked to stop and is still going{who}", "ask again, or kill its process"
+            )
+        time.sleep(tick)
 
 
-def _folded(store: SqliteRunStore, run_id: str) -> Run:
-    return fold((event for _, event in store.events(run_id)), run_id)
-
-
-def _as_it_is(project: Project, store: SqliteRunStore, run: Run) -> Run:
-    if run.status != RUNNING or is_walked(project.state, run.run_id):
-        return run
-    now = _folded(store, run.run_id)  # it may have ended, and told so, before its process let go of it
-    if now.status != RUNNING:
-        return now if run.steps else now._replace(steps={})
-    return run._replace(status=INTERRUPTED, reason=f"its process is gone; go on with: runner runs resume {run.run_id}")
-
-
-def _bury(project: Project, run: Run, stack: OpenStack) -> str:
+def _bury(project: Project, found: Recorded, opened: OpenStack) -> str:
     """Cancel a run that nobody walks any more: what its process left behind is stopped, and the run gets its end."""
-    _stop_rest(stack, run.run_id)
-    store = SqliteRunStore(project.state / "runner.db")
+    run = found.run
+    _stop_rest(project, opened, run.run_id)
     reason = {"reason": "the run was cancelled after its process had gone"}
     left = [name for name, step in run.steps.items() if step.status not in ENDED]
     now = time.time()
-    store.append(
-        *(Event("step_cancelled", run.run_id, now, name, data=reason) for name in left),
-        Event("run_cancelled", run.run_id, now, data=reason),
-    )
-    store.close()
+    events = [Event("step_cancelled", run.run_id, now, name, data=reason) for name in left]
+    events.append(Event("run_cancelled", run.run_id, now, data=reason))
+    if has_begun(project, run.run_id):
+        store = SqliteRunStore(project.state / "runner.db")
+        store.append(*events)
+        store.close()
+    opened.ledger.write_events(run.run_id, [*found.events, *events])
     return CANCELLED
 
 
-def _stop_rest(stack: OpenStack, run_id: str) -> None:
+def _stop_rest(project: Project, opened: OpenStack, run_id: str) -> None:
     """Stop what the process of a run left behind when it was killed."""
-    deployment = stack.ledger.deployment(run_id)
-    orchestrator = orchestrator_from(deployment.orchestrator, Path(deployment.project))
-    orchestrator.cancel(Submission(run_id, deployment.flavor), stack)
+    deployment = opened.ledger.deployment(run_id)
+    orchestrator = orchestrator_from(deployment.orchestrator, project.root)
+    orchestrator.cancel(Submission(run_id, deployment.flavor), opened)
 
 
 def _new_lines(
-    ledger: Ledger, run_id: str, step: str, seen: dict[tuple[str, int], int], *, whole: bool
+    ledger: Ledger, run: Run, names: list[str], seen: dict[Attempt, int], ended: set[str]
 ) -> Iterator[LogLines]:
-    for attempt in ledger.attempts(run_id, step):
-        text = ledger.log(run_id, step, attempt)
+    """What these steps printed beyond what was seen: whole lines, and of those that have ended also the last half."""
+    attempts = _attempts(ledger, run, [name for name in names if name in ended or run.steps[name].status != PENDING])
+    for (step, attempt), text in zip(attempts, _texts(ledger, run.run_id, attempts), strict=True):
         start = seen.get((step, attempt), 0)
-        end = len(text) if whole else text.rfind("\n") + 1
+        end = len(text) if step in ended else text.rfind("\n") + 1
         if end > start:
             seen[step, attempt] = end
             yield LogLines(step, attempt, text[start:end])
+
+
+def _attempts(ledger: Ledger, run: Run, names: list[str]) -> list[Attempt]:
+    """The attempts of these steps that may have printed something."""
+    if ledger.remote and names:  # one look at all of them
+        traces = ledger.traces(run.run_id)
+        left = [(name, attempt) for name in names for attempt in sorted(traces.get(name, ()))]
+        return [(name, attempt) for name, attempt in left if "log.txt" in traces[name][attempt]]
+    return [(name, attempt) for name in names for attempt in ledger.attempts(run.run_id, name)]
+
+
+def _texts(ledger: Ledger, run_id: str, attempts: list[Attempt]) -> Iterator[str]:
+    """What they printed, a few at a time: a run's logs may be larger than memory."""
+    for start in range(0, len(attempts), AT_ONCE):
+        yield from ledger.each(lambda attempt: ledger.log(run_id, *attempt), attempts[start : start + AT_ONCE])

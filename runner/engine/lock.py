@@ -18,17 +18,23 @@ PATIENCE = 1.0  # seconds; who only looks whether a run is walked holds its lock
 @contextlib.contextmanager
 def walking(state: Path, run_id: str) -> Iterator[None]:
     """Hold a run for this process. Raises StateError when another process has it."""
-    path = _path(state, run_id)
+    with holding(_path(state, run_id), run_id, f"the state folder '{state}'", state):
+        yield
+
+
+@contextlib.contextmanager
+def holding(path: Path, run_id: str, words: str, folder: Path) -> Iterator[None]:
+    """Hold this file, and with it the run, for this process; afterwards the file is gone.
+
+    Raises StateError when another process has it; `words` and `folder` say what cannot be used when that is the matter.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = _locked(path)
     except OSError as error:
-        raise StateError(f"the state folder '{state}' cannot be used: {error.strerror}", _help(error, state)) from error
+        raise StateError(f"{words} cannot be used: {error.strerror}", _help(error, folder)) from error
     if file is None:
-        raise StateError(
-            f"run '{run_id}' is still going, in process {_owner(path)}",
-            f"follow it with `runner runs logs -f {run_id}`, or stop it with `runner runs cancel {run_id}`",
-        )
+        raise still_going(run_id, f"process {_owner(path)}")
     with file:
         with contextlib.suppress(OSError):  # for people only
             os.ftruncate(file.fileno(), 0)
@@ -38,13 +44,28 @@ def walking(state: Path, run_id: str) -> Iterator[None]:
             path.unlink()
 
 
+def still_going(run_id: str, where: str) -> StateError:
+    """The error for whoever wants a run that another process walks."""
+    return StateError(
+        f"run '{run_id}' is still going, in {where}",
+        f"follow it with `runner runs logs -f {run_id}`, or stop it with `runner runs cancel {run_id}`",
+    )
+
+
 def is_walked(state: Path, run_id: str) -> bool:
-    """Whether a living process of this machine walks the run."""
+    """Whether a living process walks the run from this project's folder."""
+    return bool(is_held(_path(state, run_id)))
+
+
+def is_held(path: Path) -> bool | None:
+    """Whether a living process holds this file; None when there is no such file."""
     try:
-        with open(_path(state, run_id), encoding="utf-8") as file:
+        with open(path, encoding="utf-8") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
+    except FileNotFoundError:
+        return None
     except OSError:
         return False
     return False

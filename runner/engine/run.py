@@ -6,43 +6,56 @@ import os
 import secrets
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from runner.artifact_store.ledger import Ledger
 from runner.document.read import text_of
+from runner.engine.asked import Asked
 from runner.engine.history import ledger_of
-from runner.engine.lock import walking
+from runner.engine.lease import HeldLedger, LeaseLost, check, held
+from runner.engine.lookup import Lookup
 from runner.engine.previous import LastSuccesses
+from runner.engine.record import Record, Recorded, later
 from runner.engine.stack import OpenStack, open_stack
 from runner.errors import (
     CannotPlan,
     EngineError,
     InvalidDocuments,
-    Position,
     Problem,
     RunnerError,
     StateError,
     UsageError,
 )
-from runner.orchestrators.base import BaseOrchestrator, Bundle, Refusal, refusals
+from runner.orchestrators.base import BaseOrchestrator, Bundle, Refusal
+from runner.orchestrators.blame import blamed
+from runner.orchestrators.carry import carry_out
+from runner.orchestrators.portability import cannot_honour, require_available
 from runner.plan.build import build, deploy
 from runner.plan.code import CodeIndex
 from runner.plan.deployment import DeployedStep, Deployment, facts_of
 from runner.plan.fingerprint import part
+from runner.plan.modules import Modules
 from runner.plan.plan import Plan, Selection
 from runner.project import (
     Pipeline,
     Project,
     Stack,
+    choose_stack,
     load_pipeline,
     load_stack,
     locate,
     orchestrator_from,
+    origins,
+    places,
+    services_of,
     step_images,
     step_settings,
+    unreachable,
 )
-from runner.records import DONE, Artifact, Event, LogLines, Run, fold
+from runner.project.honour import as_problems
+from runner.records import DONE, Artifact, Event, LogLines, Run
 from runner.run_store.sqlite import SqliteRunStore
 
 
@@ -59,40 +72,57 @@ class Request(NamedTuple):
 
 
 class Prepared(NamedTuple):
-    """A plan, and what is needed to carry it out."""
+    """A plan, and what is needed to carry it out; `notes` are what the user should know beside it."""
 
     plan: Plan
     project: Project
     stack: Stack
+    pipeline: Pipeline
     document: tuple[str, str] = ("", "")
+    notes: tuple[str, ...] = ()
+
+    def origins(self) -> dict[str, dict[str, str]]:
+        """Step → each value that it has, as `resources.memory` → the file and the line that set it."""
+        return {planned.step.name: origins(self.pipeline, self.stack, planned.step) for planned in self.plan.steps}
 
 
 Happened = Iterator[Event | LogLines]
 
 
-def prepare(project: Project, request: Request, env: Mapping[str, str] | None = None) -> Prepared:
+def prepare(
+    project: Project, request: Request, env: Mapping[str, str] | None = None, *, to_run: bool = False, ask: bool = True
+) -> Prepared:
     """Everything up to the plan; nothing is started and nothing is written.
 
-    Raises InvalidDocuments, CannotPlan (what this stack or machine cannot do, each at its position), UsageError.
+    Raises InvalidDocuments, CannotPlan (what this stack or machine cannot do, each at its position), UsageError; with
+    `to_run` also EngineError for a flavor that can be planned for and cannot run yet, before any store is reached.
+    Without `ask` the artifact store is not asked what is cached.
     """
     env = os.environ if env is None else env
     pipeline = load_pipeline(project, request.pipeline, request.parameters, env)
-    stack = load_stack(project, *_chosen(request, pipeline, env), env)
+    named = (pipeline.spec.name, pipeline.spec.stack)
+    stack = load_stack(project, *choose_stack(project, request.stack, env, named), env)
+    if problems := unreachable(stack):
+        raise CannotPlan(problems, places(pipeline, stack))
+    if to_run:
+        require_available(stack.orchestrator)
     store = open_run_store(project)
     try:
-        plan = _plan(project, request, pipeline, stack, Ledger(_readable(stack)), store)
+        asked = Asked(Ledger(_readable(project, stack)), insist=to_run, ask=ask)
+        plan = _plan(project, request, pipeline, stack, asked, store)
     finally:
         if store is not None:
             store.close()
-    problems = [_at(pipeline, *obstacle) for obstacle in plan.obstacles if obstacle.path]
-    problems += _refused(
-        project, pipeline, stack, [planned.step for planned in plan.steps if planned.action != "reused"]
-    )
+    problems = [_at(pipeline, stack, *obstacle) for obstacle in plan.obstacles if obstacle.path]
+    steps = [planned.step for planned in plan.steps if planned.action != "reused"]
+    problems += as_problems(pipeline, stack, _refusals(stack.orchestrator, steps, project))
     if problems:
-        raise CannotPlan(problems, {pipeline.document.file: pipeline.document.text})
+        raise CannotPlan(problems, places(pipeline, stack))
     for obstacle in plan.obstacles:
         raise UsageError(obstacle.message, obstacle.help)
-    return Prepared(plan, project, stack, (str(request.pipeline.absolute()), part(pipeline.document.text)))
+    document = (str(request.pipeline.absolute()), part(pipeline.document.text))
+    notes = (*stack.notes, *([asked.note] if asked.note else []))
+    return Prepared(plan, project, stack, pipeline, document, notes)
 
 
 def new_run_id(now: float | None = None) -> str:
@@ -109,36 +139,44 @@ def deployment_of(prepared: Prepared, run_id: str) -> Deployment:
         project=str(prepared.project.root),
         created=time.time(),
         orchestrator=prepared.stack.orchestrator_fields,
+        secret_store=prepared.stack.secret_store,
     )._replace(document=prepared.document)
 
 
 def compiled(prepared: Prepared, run_id: str) -> Bundle:
     """The engine's own documents; nothing is sent."""
-    return prepared.stack.orchestrator.compile(deployment_of(prepared, run_id))
+    with blamed(type(prepared.stack.orchestrator), prepared.stack.flavor):
+        return prepared.stack.orchestrator.compile(deployment_of(prepared, run_id))
 
 
 def start(prepared: Prepared, run_id: str | None = None) -> Happened:
     """Run a plan to its end. Every event is on disk before it is yielded."""
     deployment = deployment_of(prepared, run_id or new_run_id())
-    stack = open_stack(deployment.artifact_store, prepared.project.state)
-    with walking(prepared.project.state, deployment.run_id):
-        stack.ledger.store.sweep()
-        stack.ledger.write_deployment(deployment)
-        yield from _record(prepared.project, deployment, stack, prepared.stack.orchestrator)
+    project, run_id = prepared.project, deployment.run_id
+    stack = open_stack(
+        deployment.artifact_store, project.state, secret_store=deployment.secret_store, root=str(project.root)
+    )
+    with held(project.state, stack.ledger, run_id) as ledger:
+        ledger.store.sweep()
+        ledger.write_deployment(deployment)
+        yield from _record(project, deployment, stack._replace(ledger=ledger), prepared.stack.orchestrator)
 
 
-def resume(project: Project, run_id: str) -> Happened:
-    """Run what did not succeed, with the outputs of what did. The project's code is taken as it is now.
+def resume(project: Project, run_id: str, stack: str | None = None) -> Happened:
+    """Run what did not succeed, with the outputs of what did, whichever machine did it. The project's code is taken as
+    it is now and here; artifact store and engine stay those of the run.
 
-    Raises StateError when the run is still going or is not on record, UsageError when nothing is left to do.
+    `stack` names the one whose artifact store holds a run that this project does not know. Raises StateError when the
+    run is still going, is not on record, or cannot go on here; UsageError when nothing is left to do.
     """
-    with walking(project.state, run_id):
-        store = SqliteRunStore(project.state / "runner.db")
-        run = fold((event for _, event in store.events(run_id)), run_id)
-        store.close()
-        deployment, stack = _recorded(project, run_id)
-        done = _whole(stack.ledger, deployment, run)
-        if len(done) == len(deployment.steps) and run.status == "succeeded":
+    lookup = Lookup(project, stack)
+    opened = lookup.stack_of(run_id)
+    _refuse_without_code(opened.ledger.deployment(run_id), lookup.known(run_id).run, project)
+    with held(project.state, opened.ledger, run_id) as ledger:
+        deployment = ledger.deployment(run_id)
+        found = lookup.known(run_id, alone=True)
+        done = _whole(ledger, deployment, found.run)
+        if len(done) == len(deployment.steps) and found.run.status == "succeeded":
             raise UsageError(
                 f"run '{run_id}' has succeeded: there is nothing to resume", "start a new run with `runner run`"
             )
@@ -146,15 +184,18 @@ def resume(project: Project, run_id: str) -> Happened:
         pending = [step for name, step in deployment.steps.items() if name not in done]
         for refusal in _refusals(orchestrator, pending, project):
             raise StateError(f"run '{run_id}' cannot go on here: {refusal.message}", refusal.help)
-        deployment = _with_code_of_now(deployment, project)
-        stack.ledger.write_deployment(deployment)
-        stack.ledger.clear_cancel(run_id)
-        yield from _record(project, deployment, stack._replace(done=done), orchestrator)
+        deployment = _as_it_is_here(deployment, ledger, project)
+        ledger.write_deployment(deployment)
+        ledger.clear_cancel(run_id)
+        if isinstance(ledger, HeldLedger):
+            ledger.begun = {name: step.attempt for name, step in found.run.steps.items()}
+        _adopt(project, found)
+        yield from _record(project, deployment, opened._replace(ledger=ledger, done=done), orchestrator)
 
 
-def changed_since(project: Project, run_id: str) -> str | None:
+def changed_since(project: Project, run_id: str, stack: str | None = None) -> str | None:
     """The pipeline's file, when it is not what it was as this run was planned: a resume keeps the plan as it was."""
-    path, digest = ledger_of(project, run_id).ledger.deployment(run_id).document
+    path, digest = ledger_of(project, run_id, stack).ledger.deployment(run_id).document
     text, _ = text_of(Path(path)) if path else (None, [])
     return project.shown(Path(path)) if text is not None and part(text) != digest else None
 
@@ -168,64 +209,42 @@ def open_run_store(project: Project) -> SqliteRunStore | None:
 # -- planning ----------------------------------------------------------------------------------------------------------
 
 
-def _chosen(request: Request, pipeline: Pipeline, env: Mapping[str, str]) -> tuple[str | None, str]:
-    if request.stack:
-        return request.stack, "--stack"
-    if env.get("RUNNER_STACK"):
-        return env["RUNNER_STACK"], "RUNNER_STACK"
-    if pipeline.spec.stack:
-        return pipeline.spec.stack, f"the pipeline '{pipeline.spec.name}'"
-    return None, "nothing else was named"
-
-
 def _plan(
-    project: Project, request: Request, pipeline: Pipeline, stack: Stack, ledger: Ledger, store: SqliteRunStore | None
+    project: Project, request: Request, pipeline: Pipeline, stack: Stack, asked: Asked, store: SqliteRunStore | None
 ) -> Plan:
     return build(
         pipeline.spec,
         parameters=pipeline.parameters,
         stack=stack.name,
         flavor=stack.flavor,
-        settings=step_settings(pipeline, type(stack.orchestrator), stack.flavor),
+        settings=step_settings(pipeline.spec, type(stack.orchestrator), stack.flavor),
         images=step_images(pipeline.spec, project.root),
-        resources=pipeline.resources,
+        resources={name: found for name, (found, _) in pipeline.resources.items()},
         code=CodeIndex(project.root).digest,
-        cached=ledger.cached,
-        previous=LastSuccesses(store, ledger, pipeline.spec.name) if store is not None else {},
+        cached=asked.cached,
+        previous=LastSuccesses(store, asked.ledger, pipeline.spec.name) if store is not None else {},
         selection=Selection(request.only, request.from_, request.to),
         use_cache=request.use_cache,
         file=pipeline.document.file,
+        beneath=stack.defaults,
+        services=services_of(stack, pipeline.spec.name),
     )
 
 
-def _readable(stack: Stack) -> Any:
-    return open_stack(stack.artifact_store, Path()).ledger.store
-
-
-def _refused(project: Project, pipeline: Pipeline, stack: Stack, steps: list[DeployedStep]) -> list[Problem]:
-    found: dict[tuple[Position, str], list[Problem]] = {}
-    for refusal in _refusals(stack.orchestrator, steps, project):
-        problem = _at(pipeline, *refusal)
-        found.setdefault((problem.position, problem.code), []).append(problem)
-    return [_told_once(problems) for problems in found.values()]
-
-
-def _told_once(problems: list[Problem]) -> Problem:
-    """One problem for all steps that have it from the same place, as from the pipeline's defaults."""
-    first, more = problems[0], len(problems) - 1
-    if not more:
-        return first
-    return first._replace(message=f"{first.message} (and so for {more:,} more step{'' if more == 1 else 's'})")
+def _readable(project: Project, stack: Stack) -> Any:
+    opened = open_stack(stack.artifact_store, Path(), secret_store=stack.secret_store, root=str(project.root))
+    return opened.ledger.store
 
 
 def _refusals(orchestrator: BaseOrchestrator, steps: Iterable[DeployedStep], project: Project) -> Iterator[Refusal]:
-    steps = list(steps)
-    yield from refusals(orchestrator, steps)
-    yield from orchestrator.refusals(steps, str(project.root))
+    steps, kind = list(steps), type(orchestrator)
+    with blamed(kind, orchestrator.flavor or kind.__name__):
+        yield from cannot_honour(orchestrator, steps, str(project.root))
+        yield from orchestrator.lacks(steps, str(project.root))
 
 
-def _at(pipeline: Pipeline, path: tuple[str, ...], code: str, message: str, help: str | None) -> Problem:
-    return Problem(locate(pipeline.document, path), code, message, help)
+def _at(pipeline: Pipeline, stack: Stack, path: tuple[str, ...], code: str, message: str, help: str | None) -> Problem:
+    return Problem(locate(pipeline, path, stack), code, message, help)
 
 
 # -- running -----------------------------------------------------------------------------------------------------------
@@ -233,33 +252,44 @@ def _at(pipeline: Pipeline, path: tuple[str, ...], code: str, message: str, help
 
 def _record(project: Project, deployment: Deployment, stack: OpenStack, orchestrator: BaseOrchestrator) -> Happened:
     """The one place where what happens becomes what happened."""
-    store = SqliteRunStore(project.state / "runner.db")
-    ended = False
+    record = Record(project.state / "runner.db", stack.ledger, deployment.run_id)
+    ended = lost = False
     try:
-        for happened in orchestrator.prepare_or_run_pipeline(deployment, stack):
-            if isinstance(happened, Event):
-                if happened.event == "run_started":
-                    happened = happened._replace(data=facts_of(deployment) | happened.data)
-                store.append(happened)
-                ended = happened.step is None and happened.event != "run_started"
-            yield happened
+        with record.keep():
+            for happened in carry_out(orchestrator, deployment, stack):
+                if isinstance(happened, Event):
+                    check(stack.ledger)
+                    ended = happened.step is None and happened.event != "run_started"
+                    if happened.event == "run_started":
+                        happened = happened._replace(data=facts_of(deployment) | happened.data)
+                    record.append(happened)
+                    if ended:
+                        record.write_if_possible()
+                    elif happened.step is None:
+                        record.write()
+                yield happened
         if not ended:
             reason = f"flavor '{deployment.flavor}' stopped without telling how the run ended"
             raise EngineError(reason, "the last of its events is run_succeeded, run_failed or run_cancelled")
+    except LeaseLost:
+        lost = True  # what happens to the run from here on is told by who has it now
+        raise
     except RunnerError as error:
         if not ended and not isinstance(error, InvalidDocuments):
             failed = Event("run_failed", deployment.run_id, time.time(), data={"reason": error.message})
-            _append_if_possible(store, deployment, failed)
+            _append_if_possible(record, deployment, failed)
         raise
     finally:
-        store.close()
+        if not lost:
+            record.write_if_possible()
+        record.close()
 
 
-def _append_if_possible(store: SqliteRunStore, deployment: Deployment, event: Event) -> None:
+def _append_if_possible(record: Record, deployment: Deployment, event: Event) -> None:
     try:
-        if not store.run_ids(deployment.run_id):
-            store.append(Event("run_started", deployment.run_id, event.time, data=facts_of(deployment)))
-        store.append(event)
+        if not record.has_begun:
+            record.append(Event("run_started", deployment.run_id, event.time, data=facts_of(deployment)))
+        record.append(event)
     except StateError:
         return  # the store is what failed: the error that is on its way says so
 
@@ -267,20 +297,52 @@ def _append_if_possible(store: SqliteRunStore, deployment: Deployment, event: Ev
 # -- resuming ----------------------------------------------------------------------------------------------------------
 
 
-def _recorded(project: Project, run_id: str) -> tuple[Deployment, OpenStack]:
-    """A run's deployment and its open stack."""
-    stack = ledger_of(project, run_id)
-    return stack.ledger.deployment(run_id), stack
+def _adopt(project: Project, found: Recorded) -> None:
+    """Let this project's run store know what happened elsewhere, before it goes on here."""
+    store = SqliteRunStore(project.state / "runner.db")
+    try:
+        known = Recorded([event for _, event in store.events(found.run.run_id)], found.run)
+        if later(known, found) is found:
+            store.delete(found.run.run_id)
+            store.append(*found.events)
+    finally:
+        store.close()
+
+
+def _refuse_without_code(deployment: Deployment, run: Run, project: Project) -> None:
+    """Raise StateError for a step whose code would have to come from this folder, and is not here."""
+    modules = Modules(project.root)
+    for name, step in deployment.steps.items():
+        module = step.entrypoint.partition(":")[0]
+        done = name in run.steps and run.steps[name].status in DONE
+        if not (done or step.image or modules.has(module) or _is_installed(module, project)):
+            raise StateError(
+                f"run '{run.run_id}' cannot go on here: there is no module '{module}' in '{project.root}', which step "
+                f"'{name}' runs",
+                "resume it in a folder with the project's code",
+            )
+
+
+def _is_installed(module: str, project: Project) -> bool:
+    """Whether a module comes from this environment; only its first package is looked at, and nothing imported."""
+    top = module.partition(".")[0]
+    here = (project.root / top).is_dir() or (project.root / f"{top}.py").exists()
+    try:
+        return not here and find_spec(top) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def _as_it_is_here(deployment: Deployment, ledger: Ledger, project: Project) -> Deployment:
+    """The deployment with the code that is here now, and the artifact store by the way that leads to it from here."""
+    return _with_code_of_now(deployment, project)._replace(project=str(project.root), artifact_store=ledger.settings)
 
 
 def _whole(ledger: Ledger, deployment: Deployment, run: Run) -> dict[str, Mapping[str, Artifact]]:
     """Outputs of the steps that need not run again: they succeeded, and what they left is still there."""
-    done: dict[str, Mapping[str, Artifact]] = {}
-    for name, step_run in run.steps.items():
-        finished = name in deployment.steps and step_run.status in DONE
-        if finished and ledger.has_all(step_run.outputs.values()):
-            done[name] = step_run.outputs
-    return done
+    finished = [name for name, step in run.steps.items() if name in deployment.steps and step.status in DONE]
+    whole = ledger.each(lambda name: ledger.has_all(run.steps[name].outputs.values()), finished)
+    return {name: run.steps[name].outputs for name, there in zip(finished, whole, strict=True) if there}
 
 
 def _with_code_of_now(deployment: Deployment, project: Project) -> Deployment:

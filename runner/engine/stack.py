@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from runner.artifact_store.ledger import Ledger
 from runner.artifact_store.stores import open_store
 from runner.records import Artifact
+from runner.secret_store.stores import secrets_of
 
 
 class OpenStack(NamedTuple):
@@ -20,7 +21,16 @@ class OpenStack(NamedTuple):
 
 
 def open_stack(
-    artifact_store: dict[str, Any], folder: Path, done: Mapping[str, Mapping[str, Artifact]] | None = None
+    artifact_store: dict[str, Any],
+    folder: Path,
+    done: Mapping[str, Mapping[str, Artifact]] | None = None,
+    *,
+    secret_store: dict[str, Any] | None = None,
+    root: str = "",
 ) -> OpenStack:
-    """Open the artifact store of a stack. Raises StoreError when it cannot be."""
-    return OpenStack(Ledger(open_store(artifact_store)), folder, done)
+    """Open the artifact store of a stack. Raises StoreError when it cannot be.
+
+    `secret_store` is where the references to secrets in its settings are looked up, as it connects; `root` the
+    project's folder.
+    """
+    return OpenStack(Ledger(open_store(artifact_store, secrets_of(secret_store or {}, root))), folder, done)

@@ -246,14 +246,17 @@ def _outputs(outputs: Mapping[str, Artifact], most: int = 4) -> str:
     return ", ".join(told[:most] + more)
 
 
-def runs_table(runs: Sequence[Run], *, zone: tzinfo | None = None, width: int = WIDTH) -> str:
-    """The runs of a project, one a line."""
+def runs_table(
+    runs: Sequence[Run], *, zone: tzinfo | None = None, width: int = WIDTH, stack: str | None = None
+) -> str:
+    """The runs of a project, or in the artifact store of a stack, one a line."""
     if not runs:
         return "no runs yet: start one with `runner run PIPELINE`"
     head = ("run", "pipeline", "stack", "status", "started", "time")
     rows = table(head, [_run_row(run, zone) for run in runs], width=width, gives_way=("pipeline", "stack"))
     interrupted = next((run.run_id for run in runs if run.status == "interrupted"), None)
-    return rows if interrupted is None else f"{rows}\n\ngo on with: runner runs resume {interrupted}"
+    there = f" --stack {stack}" if stack else ""
+    return rows if interrupted is None else f"{rows}\n\ngo on with: runner runs resume {interrupted}{there}"
 
 
 def _run_row(run: Run, zone: tzinfo | None) -> tuple[str, ...]:

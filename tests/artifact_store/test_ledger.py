@@ -14,7 +14,7 @@ from runner.artifact_store.local import LocalArtifactStore
 from runner.artifact_store.materializers import save
 from runner.errors import StateError
 from runner.plan.deployment import DeployedStep, Deployment, StepJob
-from runner.records import FAILED, SUCCEEDED, Artifact, Failure, Frame, StepResult
+from runner.records import FAILED, SUCCEEDED, Artifact, Event, Failure, Frame, StepResult
 
 
 @pytest.fixture
@@ -78,6 +78,31 @@ def test_attempts_are_in_the_order_of_numbers(ledger: Ledger) -> None:
     ledger.write_result(a_result()._replace(step="fit/item"))
     assert ledger.attempts("r1", "fit") == [1, 9, 10]
     assert ledger.attempts("r1", "other") == []
+
+
+def test_events_come_back_in_their_order(ledger: Ledger) -> None:
+    assert ledger.events("r1") is None
+    events = [Event("run_started", "r1", 1.0, data={"x": 1}), Event("step_started", "r1", 2.0, "a", 1)]
+    ledger.write_events("r1", events)
+    assert ledger.events("r1") == events
+    ledger.write_events("r1", json.dumps([event._asdict() for event in events[:1]]))
+    assert ledger.events("r1") == events[:1]
+
+
+def test_of_two_walks_with_one_number_the_first_has_it(ledger: Ledger) -> None:
+    assert ledger.walks("r1") == []
+    assert ledger.announce_walk("r1", 2, {"host": "a"}) and not ledger.announce_walk("r1", 2, {"host": "b"})
+    assert ledger.announce_walk("r1", 10, {"host": "c"})
+    assert (ledger.walks("r1"), ledger.walk("r1", 2), ledger.walk("r1", 3)) == ([2, 10], {"host": "a"}, None)
+    ledger.write_walk("r1", 2, {"host": "d"})
+    assert (ledger.walk("r1", 2), ledger.has_walk("r1", 2), ledger.has_walk("r1", 3)) == ({"host": "d"}, True, False)
+
+
+def test_traces_are_of_all_steps_and_attempts(ledger: Ledger) -> None:
+    ledger.write_result(a_result())
+    ledger.put_log("r1", "fit", 2, "hello\n")
+    ledger.put_log("r1", "load", 1, "hello\n")
+    assert ledger.traces("r1") == {"fit": {2: {"log.txt", "result.json"}}, "load": {1: {"log.txt"}}}
 
 
 def test_started_is_told(ledger: Ledger) -> None:

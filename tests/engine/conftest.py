@@ -121,15 +121,20 @@ class Going:
         return {told["step"] for told in self.told if told["event"] == event}
 
 
+def stack_file(artifact_store: dict[str, Any] | None = None) -> str:
+    """The stack that the pipelines name."""
+    return PARALLEL + (f"artifact_store: {json.dumps(artifact_store)}\n" if artifact_store else "")
+
+
 class Workshop:
     """A project's folder, and `runner` in it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, artifact_store: dict[str, Any] | None = None) -> None:
         self.folder = folder
         (folder / "runner.toml").touch()
         (folder / "kept_steps.py").write_text(STEPS)
         (folder / "stacks").mkdir()
-        (folder / "stacks" / "parallel.yaml").write_text(PARALLEL)
+        (folder / "stacks" / "parallel.yaml").write_text(stack_file(artifact_store))
         for name, steps in PIPELINES.items():
             (folder / f"{name}.yaml").write_text(HEAD.format(name=name) + steps)
         self.going: list[Going] = []
@@ -204,6 +209,32 @@ def is_host(pid: int) -> bool:
         return False
 
 
+class Machines:
+    """Folders that share an artifact store and nothing else: `a` and `c` have the code, `b` only the stack's file."""
+
+    def __init__(self, folder: Path, artifact_store: dict[str, Any]) -> None:
+        for name in "abc":
+            (folder / name).mkdir()
+        self.a, self.c = Workshop(folder / "a", artifact_store), Workshop(folder / "c", artifact_store)
+        self.folder = folder / "b"
+        (self.folder / "shared.yaml").write_text(stack_file(artifact_store))
+
+    def b(self, *arguments: str) -> str:
+        """What `runner` prints in `b`."""
+        done = self.call(*arguments)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def call(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "runner", *arguments, "--stack", "shared.yaml"]
+        return subprocess.run(command, cwd=self.folder, capture_output=True, text=True, timeout=2 * PATIENCE)
+
+    def status(self, run_id: str) -> str:
+        """As `b` tells it."""
+        status: str = json.loads(self.b("runs", "show", run_id, "--format", "json"))["status"]
+        return status
+
+
 class Tools:
     """What tests beside these fixtures call."""
 
@@ -216,6 +247,15 @@ class Tools:
 @pytest.fixture
 def tools() -> type[Tools]:
     return Tools
+
+
+@pytest.fixture(params=["a folder", "a bucket"])
+def machines(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Machines]:
+    store = {"flavor": "local", "path": str(tmp_path / "store")}
+    made = Machines(tmp_path, request.getfixturevalue("s3_settings") if request.param == "a bucket" else store)
+    yield made
+    made.a.stop()
+    made.c.stop()
 
 
 @pytest.fixture

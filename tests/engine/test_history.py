@@ -8,7 +8,7 @@ import pytest
 
 from runner.artifact_store.ledger import Ledger
 from runner.artifact_store.local import LocalArtifactStore
-from runner.engine import history
+from runner.engine import history, lookup
 from runner.engine.lock import walking
 from runner.errors import StateError, UsageError
 from runner.plan.deployment import DeployedStep, Deployment
@@ -74,7 +74,7 @@ def test_a_run_that_ends_while_it_is_looked_at_is_not_called_interrupted(
         store.close()
         return False
 
-    monkeypatch.setattr(history, "is_walked", ends)
+    monkeypatch.setattr(lookup, "is_walked", ends)
     assert history.recent(project, 1)[0].status == "succeeded"
 
 

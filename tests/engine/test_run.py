@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from runner.engine import history
+from runner.artifact_store.ledger import Ledger
+from runner.artifact_store.stores import open_store
+from runner.engine import history, lease
 from runner.engine.run import Request, changed_since, deployment_of, new_run_id, prepare, resume, start
 from runner.errors import CannotPlan, StateError, UsageError
 from runner.project import Project
@@ -137,3 +140,22 @@ def test_a_document_changed_since_is_named(tmp_path: Path) -> None:
     assert changed_since(project, "r1") is None
     file.write_text(file.read_text() + "# another thought\n")
     assert changed_since(project, "r1") == project.shown(file)
+
+
+def test_a_run_that_another_machine_has_taken_stops_and_leaves_the_record_to_it(
+    project: Project, s3_settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project.root / "run_steps.py").write_text("import time\ndef good(): time.sleep(600)\ndef bad(x): return x\n")
+    stack = f"kind: stack\nname: s\norchestrator: {{flavor: local}}\nartifact_store: {s3_settings}\n"
+    (project.root / "s.yaml").write_text(stack)
+    monkeypatch.setattr(lease, "PACE", lease.Pace(beat=0.1))
+    prepared = prepare(project, Request(project.root / "p.yaml", str(project.root / "s.yaml")), {})
+    ledger = Ledger(open_store(s3_settings))
+    theirs = [Event("run_started", "r1", 1.0), Event("run_started", "r1", 2.0), Event("run_succeeded", "r1", 3.0)]
+    with pytest.raises(lease.LeaseLost, match="no longer this machine's"):
+        for item in start(prepared, "r1"):
+            if isinstance(item, Event) and item.event == "step_started":
+                ledger.announce_walk("r1", 2, {"host": "far", "pid": 1, "time": time.time()})
+                ledger.write_events("r1", theirs)
+    assert ledger.events("r1") == theirs
+    assert history.find(project, "r1").status == "succeeded"

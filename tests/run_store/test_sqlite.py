@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -143,3 +144,11 @@ def test_a_file_in_place_of_the_folder(tmp_path: Path) -> None:
     with pytest.raises(StateError) as caught:
         SqliteRunStore(tmp_path / "state" / "runner.db")
     assert "must be a folder" in (caught.value.help or "")
+
+
+def test_events_as_json_are_what_they_are_as_values(store: SqliteRunStore) -> None:
+    data = {"reason": 'a "quoted"\nline ü', "duration": 0.25}
+    store.append(started("r1"), Event("step_failed", "r1", 2.5, "a-b", 2, data), Event("run_failed", "r1", 3.0))
+    read = json.loads(store.as_json("r1"))
+    assert [Event(**fields) for fields in read] == [event for _, event in store.events("r1")]
+    assert store.as_json("r2") == "[]"

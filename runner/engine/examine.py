@@ -1,0 +1,183 @@
+"""The single things that `runner doctor` tries, each a function that yields what it found out."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+
+from runner import __version__, integrations
+from runner.artifact_store.base import ArtifactStore
+from runner.artifact_store.stores import open_store
+from runner.catalog import open_catalog
+from runner.checks import Check
+from runner.docker_engine import engine_check
+from runner.errors import RunnerError
+from runner.images.logins import login_of
+from runner.images.registry import Registry, place_of
+from runner.plan.secrets import secret_names
+from runner.project import Project, Stack, files_of
+from runner.project.declared import read_all
+from runner.run_store.sqlite import SqliteRunStore
+from runner.secret_store.base import SecretMissing, SecretStoreError
+
+Secret = Callable[[str], str]
+LITTLE = 500_000_000  # bytes of a disk that is nearly full
+NEVER = "RUNNER_DOCTOR_PROBE"  # a secret that nobody has: to be told so is an answer
+
+
+def versions() -> Iterator[Check]:
+    """Of runner, of Python, of the platform, and whether the packages that runner needs are new enough."""
+    own = f"runner {__version__}, Python {platform.python_version()}, {platform.system()} {platform.machine()}"
+    yield Check("versions", True, own)
+    found = integrations.core()
+    wrong = [f"'{each.requirement}' is {each.state}" for each in found if each.state != integrations.OK]
+    if wrong:
+        yield Check("packages", False, ", ".join(wrong), f"pip install --upgrade {integrations.DISTRIBUTION}")
+    else:
+        yield Check("packages", True, ", ".join(f"{each.distribution} {each.installed}" for each in found))
+
+
+def project(project: Project) -> Iterator[Check]:
+    """Its folder, whether its state can be written, and how much room there is."""
+    folder = project.state if project.state.exists() else project.root
+    free = shutil.disk_usage(folder).free
+    room = f"{free / 1e9:.1f} GB free"
+    try:
+        with tempfile.TemporaryFile(dir=folder, prefix="doctor-"):
+            pass
+    except OSError as error:
+        help = "look at its owner and its permissions, and at the room on its disk"
+        yield Check("project", False, f"'{folder}' cannot be written: {error.strerror}", help)
+        return
+    told = f"{project.root}, state in {project.state.name}, {room}"
+    if free < LITTLE:
+        yield Check("project", False, told, "make room: what runs leave is in .runner/; runner runs delete removes it")
+    else:
+        yield Check("project", True, told)
+
+
+def catalog(project: Project) -> Iterator[Check]:
+    """What was applied can be read."""
+    found = open_catalog(project.state)
+    if found is None:
+        yield Check("catalog", True, "nothing was applied yet")
+        return
+    with found:
+        yield Check("catalog", True, f"{len(found.current())} applied documents can be read")
+
+
+def run_store(project: Project) -> Iterator[Check]:
+    """What has run can be read."""
+    path = project.state / "runner.db"
+    if not path.exists():
+        yield Check("run store", True, "nothing has run yet")
+        return
+    store = SqliteRunStore(path)
+    try:
+        newest = store.runs(1)
+    finally:
+        store.close()
+    told = f"the newest run is {newest[0].run_id}, {newest[0].status}" if newest else "nothing has run yet"
+    yield Check("run store", True, told)
+
+
+def artifact_store(stack: Stack, secret: Secret) -> Iterator[Check]:
+    """An object is written, read and deleted."""
+    fields = stack.artifact_store
+    place = fields.get("path") or fields["flavor"]
+    store = open_store(fields, secret)
+    key = f"doctor/{uuid.uuid4().hex}"
+    began = time.monotonic()
+    try:
+        store.put(key, b"doctor")
+        if store.get(key) != b"doctor":
+            help = "something between here and the store changes what goes through it"
+            yield Check("artifact store", False, f"{place}: what was read is not what was written", help)
+            return
+        store.delete(key)
+        took = f"{place}: wrote, read and deleted an object in {(time.monotonic() - began) * 1000:.0f} ms"
+        if _conditional(store, f"{key}-conditional"):
+            yield Check("artifact store", True, f"{took}; conditional put works")
+        else:
+            help = "use a service that honours `If-None-Match: *`: without, two resumes of one run may both go on"
+            yield Check("artifact store", False, f"{took}; conditional put does not work", help)
+    finally:
+        with suppress(RunnerError):
+            store.delete("doctor/" if stack.artifact_store["flavor"] == "local" else key)
+
+
+def _conditional(store: ArtifactStore, key: str) -> bool:
+    """Whether of two who make an object only the first one is told that it did."""
+    try:
+        return store.put_if_absent(key, b"first") and not store.put_if_absent(key, b"second")
+    finally:
+        with suppress(RunnerError):
+            store.delete(key)
+
+
+def secret_store(project: Project, stack: Stack, secret: Secret, environ: Mapping[str, str]) -> Iterator[Check]:
+    """The store opens, and has the secrets that the stack and the project's pipelines name."""
+    flavor = stack.secret_store.get("flavor", "env")
+    here, elsewhere = _secrets_of_stack(stack), _secrets_of_pipelines(project)
+    if flavor == "kubernetes" and "KUBERNETES_SERVICE_HOST" not in environ:
+        yield Check("secret store", True, "kubernetes: its secrets reach pods only, nothing can be tried from here")
+        return
+    unseen = flavor == "env" and stack.orchestrator.remote
+    if unseen:
+        told = "env: steps run elsewhere, and what their environment has is not seen from here"
+        yield Check("secret store", True, told)
+    names = list(dict.fromkeys([*here, *([] if unseen else elsewhere)]))
+    if not names and not unseen:
+        with suppress(SecretMissing):
+            secret(NEVER)
+        yield Check("secret store", True, f"{flavor}: opens; no pipeline of this project names a secret")
+        return
+    there = []
+    for name in names:
+        try:
+            secret(name)
+            there.append(name)
+        except SecretStoreError as error:
+            yield Check("secret store", False, error.message, error.help)
+    if there:
+        yield Check("secret store", True, f"{flavor}: has {', '.join(there)}")
+
+
+def container_registry(stack: Stack, secret: Secret, environ: Mapping[str, str]) -> Iterator[Check]:
+    """Images may be pushed there: an upload is begun and broken off."""
+    fields = stack.container_registry
+    if "uri" not in fields:
+        yield Check("registry", True, f"flavor '{fields['flavor']}' has no `uri`: nothing was tried")
+        return
+    place = place_of(fields)
+    try:
+        login = login_of(fields, place.host, secret, environ)
+        # ECR makes no repositories by itself.
+        name = place.path if fields["flavor"] == "ecr" and place.path else place.name("runner-doctor")
+        Registry(place.host, login).try_push(name)
+    except RunnerError as error:
+        yield Check("registry", False, f"{fields['uri']}: {error.message}", error.help)
+        return
+    who = f"as '{login.username}'" if login and login.username else "logged in" if login else "without a login"
+    yield Check("registry", True, f"{fields['uri']}: can be pushed to, {who}")
+
+
+def image_builder(environ: Mapping[str, str]) -> Iterator[Check]:
+    """The Docker Engine that builds images."""
+    yield engine_check("image builder", None, environ)
+
+
+def _secrets_of_stack(stack: Stack) -> list[str]:
+    return secret_names([stack.artifact_store, stack.container_registry, stack.orchestrator_fields])
+
+
+def _secrets_of_pipelines(project: Project) -> list[str]:
+    folder = project.root / "pipelines"
+    documents = read_all(project, files_of(project, [folder]))[0] if os.path.isdir(folder) else []
+    return secret_names([document.node.plain() for document in documents if document.kind == "pipeline"])
