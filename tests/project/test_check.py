@@ -8,34 +8,6 @@ import pytest
 
 from runner.project import Project, validate_paths
 
-PIPELINE = """
-kind: pipeline
-name: p
-parameters:
-  n: {type: integer, default: 3}
-  m: {type: integer, default: 4}
-settings: {image: {base: "debian", apt: [git]}, local: {environment: current}}
-defaults: {timeout: 1m}
-steps:
-  a: {entrypoint: "s:f", parameters: {n: "${parameters.n}"}, settings: {image: {apt: [make]}}}
-  b: {entrypoint: "s:f", after: [a], resources: large}
-"""
-STACKS = """
-kind: stack
-name: good
-orchestrator: four
-artifact_store: {flavor: local, path: kept}
----
-kind: orchestrator
-name: four
-flavor: local
-max_parallel: 4
----
-kind: resources
-name: large
-cpu_count: 4
-"""
-
 
 def write(project: Project, name: str, text: str) -> Path:
     path = project.root / name
@@ -58,7 +30,8 @@ def test_names_may_point_into_the_stacks_folder(project: Project) -> None:
 
 
 def test_a_stack_that_the_pipeline_names_must_be_there(project: Project) -> None:
-    file = write(project, "pipelines/q.yaml", PIPELINE.replace("name: p\n", "name: q\nstack: goood\n"))
+    text = (project.root / "pipelines" / "p.yaml").read_text().replace("name: p\n", "name: q\nstack: goood\n")
+    file = write(project, "pipelines/q.yaml", text)
     assert problems(project, file) == [
         ("pipelines/q.yaml:4:8", "unknown-stack", "did you mean 'good'? known: good, default")
     ]

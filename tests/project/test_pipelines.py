@@ -11,34 +11,6 @@ from runner.project import Project, default_stack, find_pipeline, load_pipeline,
 from runner.spec.pipeline import PipelineSpec
 from runner.validate.parameters import RawText
 
-PIPELINE = """
-kind: pipeline
-name: p
-parameters:
-  n: {type: integer, default: 3}
-  m: {type: integer, default: 4}
-settings: {image: {base: "debian", apt: [git]}, local: {environment: current}}
-defaults: {timeout: 1m}
-steps:
-  a: {entrypoint: "s:f", parameters: {n: "${parameters.n}"}, settings: {image: {apt: [make]}}}
-  b: {entrypoint: "s:f", after: [a], resources: large}
-"""
-STACKS = """
-kind: stack
-name: good
-orchestrator: four
-artifact_store: {flavor: local, path: kept}
----
-kind: orchestrator
-name: four
-flavor: local
-max_parallel: 4
----
-kind: resources
-name: large
-cpu_count: 4
-"""
-
 
 def write(project: Project, name: str, text: str) -> Path:
     path = project.root / name
@@ -66,13 +38,14 @@ def test_all_wrong_parameters_are_told_with_their_declarations(project: Project)
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("files", "said"),
     [
-        (STACKS, "'q.yaml' declares no pipeline"),
-        (f"{PIPELINE}---{PIPELINE.replace('name: p', 'name: q')}", "'q.yaml' declares several pipelines: p, q"),
+        (["stacks/s.yaml"], "'q.yaml' declares no pipeline"),
+        (["pipelines/p.yaml", "pipelines/p.yaml"], "'q.yaml' declares several pipelines: p, p"),
     ],
 )
-def test_a_file_holds_one_pipeline(project: Project, text: str, said: str) -> None:
+def test_a_file_holds_one_pipeline(project: Project, files: list[str], said: str) -> None:
+    text = "---".join((project.root / file).read_text() for file in files)
     with pytest.raises(UsageError, match=said):
         load_pipeline(project, write(project, "q.yaml", text), {}, {})
 
