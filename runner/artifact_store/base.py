@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from runner.errors import StateError
 
@@ -24,6 +24,12 @@ class ArtifactStore(ABC):
     Every method raises StoreError when the store itself fails, `get` and its kin ObjectMissing for a key that is not
     there.
     """
+
+    remote: ClassVar[bool] = False
+    """Whether a request to it goes over a network and costs something: who polls it then looks less often."""
+
+    def prepare(self) -> None:  # noqa: B027  (a store may have nothing to prepare)
+        """Import what using it needs, without using it: for a process that will fork others which do."""
 
     @property
     @abstractmethod

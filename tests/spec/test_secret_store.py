@@ -34,6 +34,7 @@ def test_what_is_right(settings: type[Spec], fields: dict[str, Any]) -> None:
         (FileSettings, {}),
         (FileSettings, {"path": ""}),
         (AwsSettings, {"prefix": "a b"}),
+        (AwsSettings, {"endpoint_url": "localhost"}),
         (GcpSettings, {}),
         (GcpSettings, {"project": "p1", "prefix": "ml/"}),
         (KubernetesSettings, {"namespace": "ml"}),
