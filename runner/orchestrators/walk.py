@@ -26,6 +26,7 @@ from runner.records import (
 )
 
 CANCEL_TICK = 0.2  # seconds between two looks for a request to cancel
+REMOTE_TICK = 2.0  # the same where each is a request over the network
 AT_A_TIME = 256  # events that are gathered before they are told
 LOOK_AHEAD = 64  # steps that may be passed over, for want of room, by later ones
 Happened = Iterator[Event | LogLines]
@@ -88,7 +89,8 @@ class Walk:
         self.keys: dict[str, str | None] = {}
         self.retry_at: list[tuple[float, str]] = []
         self.deadlines: list[tuple[float, str, int]] = []
-        self.next_look = 0.0
+        self.tick = REMOTE_TICK if ledger.remote else CANCEL_TICK
+        self.next_look = time.monotonic() + self.tick if ledger.remote else 0.0
         self.failed: list[str] = []
         self.cancelled = False
 
@@ -180,6 +182,7 @@ class Walk:
             self.ledger.settings,
             self.deployment.project,
             self.keys.get(step.name),
+            secret_store=self.deployment.secret_store,
         )
 
     def _cache_key(self, step: DeployedStep) -> str | None:
@@ -274,7 +277,7 @@ class Walk:
     def _cancel_requested(self) -> bool:
         if self.cancelled or time.monotonic() < self.next_look:
             return False
-        self.next_look = time.monotonic() + CANCEL_TICK
+        self.next_look = time.monotonic() + self.tick
         return self.ledger.cancel_requested(self.deployment.run_id)
 
     def _stop_overdue(self) -> None:
@@ -292,7 +295,7 @@ class Walk:
         """Seconds until something is due."""
         if self._may_start:
             return 0.0
-        due = [CANCEL_TICK]
+        due = [self.tick]
         if self.retry_at:
             due.append(self.retry_at[0][0] - time.monotonic())
         if self.deadlines:

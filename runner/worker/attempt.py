@@ -16,7 +16,9 @@ from runner.artifact_store.base import StoreError
 from runner.artifact_store.ledger import Ledger
 from runner.plan.deployment import StepJob, job_from_fields
 from runner.records import SUCCEEDED, StepResult, result_to_json
+from runner.secret_store.base import SecretStoreError
 from runner.worker.call import carry_out, execute, remember
+from runner.worker.output import Output
 from runner.worker.secrets import Resolver
 
 Work = Callable[[StepJob, Ledger, Resolver], StepResult]
@@ -25,7 +27,7 @@ MESSAGE = 1 << 16
 """The most bytes of a message of the jobs' socket; a larger job comes as {"file": path}."""
 
 
-def wait_for_job(jobs: int, takes: int, ledger: Ledger) -> NoReturn:
+def wait_for_job(jobs: int, takes: int, ledger: Ledger, resolver: Resolver) -> NoReturn:
     """Be ready for a job, take one, run it, answer, end: the whole life of a forked child."""
     code = EX_OSERR
     try:
@@ -38,30 +40,40 @@ def wait_for_job(jobs: int, takes: int, ledger: Ledger) -> NoReturn:
         os.putenv("RUNNER_ATTEMPT", f"{job.run_id}/{job.step}/{job.attempt}")
         apply_limits(limits)
         _reseed()
-        with open_log(message["log"], Resolver(job.run_id)) as resolver:
-            code, told, _ = _run(job, ledger, resolver, execute)
+        told_of = f"+{os.getpid()} ".encode()
+        with open_log(message["log"], resolver, lambda pid: os.write(takes, told_of + b"%d\n" % pid)):
+            code, told, _ = _run(job, ledger, resolver.begin(job), execute)
             _join_threads()
+        if ledger.remote:
+            told["kept"] = _keep_log(job, ledger, message["log"])
         answer(jobs, told)
         os.write(takes, f"-{os.getpid()}\n".encode())
     except BaseException:
-        sys.excepthook(*sys.exc_info())
+        import traceback
+
+        sys.stderr.write(resolver.mask(traceback.format_exc()))
+        sys.stderr.flush()
     finally:
         os._exit(code)
 
 
-def run_here(jobs: int, ledger: Ledger) -> bool:
-    """Take a job and run it in this process, which goes on living. False when there are no more."""
+def run_here(jobs: int, ledger: Ledger, resolver: Resolver, output: Output) -> bool:
+    """Take a job and run it in this process, which goes on living. False when there are no more.
+
+    `output` is this process's own, which masks the secrets of the resolver.
+    """
     message = _receive(jobs)
     if message is None:
         return False
     job, before = job_from_fields(message["job"]), _environment()
-    resolver = Resolver(job.run_id)
     apply_limits(message["limits"])
-    _, told, result = _run(job, ledger, resolver, carry_out)
+    _, told, result = _run(job, ledger, resolver.begin(job), carry_out)
     if _environment() != before:
         os.environb.clear()
         os.environb.update(before)
-    _keep_output(job, ledger, resolver)
+    output.settle()
+    _keep_output(job, ledger, output.real, message["log"])
+    told["kept"] = True
     answer(jobs, told)
     if result is not None:
         with contextlib.suppress(StoreError):  # the step is done and told: it will not be found next time, no more
@@ -111,8 +123,8 @@ def _run(job: StepJob, ledger: Ledger, resolver: Resolver, work: Work) -> tuple[
     told: dict[str, Any] = {"ended": [job.step, job.attempt]}
     try:
         result = work(job, ledger, resolver)
-    except StoreError as error:
-        told["message"] = f"{error.message} ({error.help})" if error.help else error.message
+    except (StoreError, SecretStoreError) as error:
+        told["message"] = resolver.mask(f"{error.message} ({error.help})" if error.help else error.message)
         return EX_IOERR, {**told, "code": EX_IOERR}, None
     if result.error is not None:
         sys.stderr.write(result.error.traceback or f"error: {result.error.message}\n")
@@ -125,47 +137,32 @@ def _run(job: StepJob, ledger: Ledger, resolver: Resolver, work: Work) -> tuple[
 
 
 class open_log:
-    """Everything this process and its children print goes to the log; secrets' values are masked on the way.
+    """Everything this process and its children print goes to the log, without the secrets that the resolver knows.
 
-    The log is a plain file, written by the kernel alone, until a secret has been filled in: then a thread reads a pipe,
-    masks, and writes.
+    The log is a plain file, written by the kernel alone, until a secret has been filled in. `tell` hears of the process
+    that writes it from then on: it may have something left to write when this one is gone.
     """
 
-    def __init__(self, path: str, resolver: Resolver) -> None:
+    def __init__(self, path: str, resolver: Resolver, tell: Callable[[int], object]) -> None:
         self.path = path
         self.resolver = resolver
-        self.masks = False
+        self.tell = tell
+        self.output = Output()
 
-    def __enter__(self) -> Resolver:
-        self.file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-        _redirect(self.file)
-        self.resolver.on_secret = self._mask_from_now_on
-        return self.resolver
+    def __enter__(self) -> None:
+        file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        _redirect(file)
+        os.close(file)
+        self.resolver.on_secret = self._mask
 
     def __exit__(self, *error: object) -> None:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        if self.masks:
-            _redirect(self.file)  # the pipe has no writer of this process left: the thread sees its end
-            self.thread.join(timeout=5)
-        os.close(self.file)
+        self.output.settle()  # it stays as it is: a thread that the step left may still print
 
-    def _mask_from_now_on(self) -> None:
-        if self.masks:
-            return
-        self.masks = True
-        import threading  # once it is imported every fork looks after it: only steps with secrets need it
-
-        reader, writer = os.pipe()
-        _redirect(writer)
-        os.close(writer)
-        self.thread = threading.Thread(target=self._pump, args=(reader,), daemon=True)
-        self.thread.start()
-
-    def _pump(self, reader: int) -> None:
-        with os.fdopen(reader, "rb") as lines:
-            for line in lines:
-                os.write(self.file, self.resolver.mask(line.decode("utf-8", "replace")).encode())
+    def _mask(self) -> None:
+        known = self.output.beside
+        self.output.mask(self.resolver.secrets)
+        if not known:
+            self.tell(self.output.beside)
 
 
 def _redirect(target: int) -> None:
@@ -173,17 +170,35 @@ def _redirect(target: int) -> None:
     os.dup2(target, 2)
 
 
-def _keep_output(job: StepJob, ledger: Ledger, resolver: Resolver) -> None:
-    """What a step of an unforked host printed stands in the host's own output: move it to the step's log."""
-    size = os.lseek(1, 0, os.SEEK_CUR)
+def _keep_log(job: StepJob, ledger: Ledger, path: str) -> bool:
+    """Put the whole log into a ledger that is not on this machine; says whether it is there."""
+    with contextlib.suppress(OSError, StoreError):
+        with open(path, encoding="utf-8", errors="replace", newline="") as file:
+            text = file.read()
+        if text:
+            ledger.put_log(job.run_id, job.step, job.attempt, text)
+        return True
+    return False
+
+
+def _keep_output(job: StepJob, ledger: Ledger, file: int, path: str) -> None:
+    """What a step of an unforked host printed stands in the host's own output: move it to the step's log.
+
+    `path` is that log, or a file beside one that is not on this machine.
+    """
+    size = os.lseek(file, 0, os.SEEK_CUR)
     if not size:
         return
-    data = os.pread(1, size, 0)
-    if resolver.secrets:
-        data = resolver.mask(data.decode("utf-8", "replace")).encode()
-    ledger.append_log(job.run_id, job.step, job.attempt, data.decode("utf-8", "replace"))
-    os.ftruncate(1, 0)
-    os.lseek(1, 0, os.SEEK_SET)
+    text = os.pread(file, size, 0).decode("utf-8", "replace")
+    if not ledger.remote:
+        ledger.append_log(job.run_id, job.step, job.attempt, text)
+    else:
+        with open(path, "w", encoding="utf-8", newline="") as log:
+            log.write(text)
+        with contextlib.suppress(StoreError):
+            ledger.put_log(job.run_id, job.step, job.attempt, text)
+    os.ftruncate(file, 0)
+    os.lseek(file, 0, os.SEEK_SET)
 
 
 def _reseed() -> None:

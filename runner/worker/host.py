@@ -27,23 +27,31 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
+from runner.artifact_store.base import StoreError
 from runner.artifact_store.ledger import Ledger
 from runner.artifact_store.stores import open_store
 from runner.processes import descendants, kill_all, kill_marked, kill_tree, tree_memory
 from runner.worker.attempt import run_here, wait_for_job
+from runner.worker.output import Output
 from runner.worker.rehearsal import rehearse
+from runner.worker.secrets import Resolver
 
 FORK_TICK = 0.2  # seconds between two tries to fork when the system has no process to give
+LOG_PATIENCE = 1.0  # seconds that the last lines of an attempt that was killed may take into its log
 MEMORY_TICK = 0.01  # seconds between two looks at the memory of attempts that have a limit
 
 
 class Child:
-    """A forked process. Until it takes a job, `step` is empty; `deadline` is when it must be gone, and `reason` why."""
+    """A forked process. Until it takes a job, `step` is empty; `deadline` is when it must be gone, and `reason` why.
 
-    __slots__ = ("answered", "attempt", "deadline", "mark", "memory", "message", "reason", "step", "tree")
+    `beside` is a descriptor of the process that writes its log, if there is one.
+    """
+
+    __slots__ = ("answered", "attempt", "beside", "deadline", "mark", "memory", "message", "reason", "step", "tree")
 
     def __init__(self) -> None:
         self.answered = False
+        self.beside = -1
         self.step = ""
         self.attempt = 0
         self.memory = 0
@@ -62,7 +70,13 @@ class Host:
         self.jobs: int = hello["jobs"]
         self.buffer = rest
         self.ready: int = hello["ready"] if hello["isolate"] else 0
-        self.ledger = Ledger(open_store(hello["store"]))
+        self.resolver = Resolver()
+        self.ledger = Ledger(open_store(hello["store"], self.resolver.secret))
+        with contextlib.suppress(StoreError):  # what is not installed is told by the step that needs it
+            self.ledger.store.prepare()
+        self.output = Output()
+        if not hello["isolate"]:
+            self.resolver.on_secret = lambda: self.output.mask(self.resolver.secrets)
         self.idle: set[int] = set()
         self.children: dict[int, Child] = {}
         self.taken, self.takes = os.pipe()
@@ -91,7 +105,7 @@ class Host:
                 break
             if pid == 0:
                 os.close(self.control)
-                wait_for_job(self.jobs, self.takes, self.ledger)
+                wait_for_job(self.jobs, self.takes, self.ledger, self.resolver)
             self.idle.add(pid)
             self.children[pid] = Child()
             descriptor = os.pidfd_open(pid)
@@ -104,7 +118,7 @@ class Host:
             if descriptor == self.taken:
                 self._note_taken()
             elif descriptor == self.jobs:
-                if not run_here(self.jobs, self.ledger):
+                if not run_here(self.jobs, self.ledger, self.resolver, self.output):
                     return False
             elif descriptor == self.control:
                 if not self._hear():
@@ -132,6 +146,12 @@ class Host:
         for line in lines:
             if line[0] == "-":
                 self.children[int(line[1:])].answered = True
+                continue
+            if line[0] == "+":
+                leader, beside = map(int, line[1:].split(" "))
+                with contextlib.suppress(ProcessLookupError):
+                    self.children[leader].beside = os.pidfd_open(beside)
+                import_module("runner.worker.pump")  # the next steps have secrets too, and find it there
                 continue
             pid, memory, attempt, step, run_id = line.split(" ")
             child = self.children[int(pid)]
@@ -192,12 +212,23 @@ class Host:
             kill_all(child.tree)
             kill_marked("RUNNER_ATTEMPT", child.mark)
         code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        if child.beside >= 0:
+            _await_log(child)
         if child.step and not child.answered:
             told = {"gone": [child.step, child.attempt], "code": code, "reason": child.reason, "message": child.message}
             os.write(self.control, json.dumps(told).encode() + b"\n")
         if code and not child.step:
             # It may have had a job in its hands that nobody else knows of: with us gone, all that we had is told lost.
             sys.exit("a process that waited for a job was killed")
+
+
+def _await_log(child: Child) -> None:
+    """Let what a killed attempt printed come into its log, before it is told gone."""
+    if not child.answered:
+        ended = select.poll()
+        ended.register(child.beside, select.POLLIN)
+        ended.poll(LOG_PATIENCE * 1000)
+    os.close(child.beside)
 
 
 def main() -> None:

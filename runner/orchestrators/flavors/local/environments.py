@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import json
@@ -20,6 +21,7 @@ from runner.errors import EngineError
 from runner.plan.deployment import DeployedStep
 
 _PACKAGE = Path(runner.__file__).parent
+DISTRIBUTION = "stack-runner"
 WHOLE = "whole"  # the file that is written last
 _ALWAYS = ("cloudpickle",)  # the worker itself needs the standard library only; values of other types travel by it
 
@@ -67,6 +69,23 @@ def install_command(requirements: Sequence[str]) -> list[str]:
     return [*(pip if pip[0] else [sys.executable, "-m", "pip", "install"]), *requirements]
 
 
+def packages_of(artifact_store: str) -> list[str]:
+    """What a worker needs to reach an artifact store of this flavor: the extra of that name."""
+    if artifact_store == "local":
+        return []
+    from packaging.requirements import Requirement
+
+    with contextlib.suppress(metadata.PackageNotFoundError):
+        found = [Requirement(text) for text in metadata.requires(DISTRIBUTION) or ()]
+        extra = {"extra": artifact_store}
+        return [
+            f"{one.name}{one.specifier}"
+            for one in found
+            if one.marker and one.marker.evaluate(extra) and not one.marker.evaluate({"extra": ""})
+        ]
+    return []
+
+
 class Environments:
     """The environments of a run's steps: made when a step first needs one, and kept for later runs.
 
@@ -74,7 +93,8 @@ class Environments:
     and counts as made when its last file is there.
     """
 
-    def __init__(self, folder: Path, project: str) -> None:
+    def __init__(self, folder: Path, project: str, artifact_store: str = "local") -> None:
+        self.always = [*_ALWAYS, *packages_of(artifact_store)]
         self.folder = folder
         self.project = project
         self.requirements: dict[str, list[str]] = {}
@@ -85,7 +105,7 @@ class Environments:
         if step.settings.get("environment", "current") == "current":
             return ""
         declared = requirements_of(step.image, self.project)
-        wanted = [*declared, *(name for name in _ALWAYS if name not in declared)]
+        wanted = [*declared, *(name for name in self.always if name not in declared)]
         name = hashlib.sha256(json.dumps([sys.version, sys.executable, sorted(wanted)]).encode()).hexdigest()[:20]
         self.requirements[name] = wanted
         return name

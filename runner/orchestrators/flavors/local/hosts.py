@@ -21,6 +21,7 @@ from runner.errors import EngineError
 from runner.orchestrators.base import AttemptEnded, Launcher, LedgerLike
 from runner.orchestrators.flavors.local.environments import Environments
 from runner.orchestrators.flavors.local.machine import Machine, Shares, thread_variables
+from runner.orchestrators.flavors.local.uploads import Uploads
 from runner.plan.deployment import DeployedStep, StepJob, job_fields
 from runner.processes import kill_marked
 from runner.records import LogLines, result_from
@@ -92,6 +93,7 @@ class LocalLauncher(Launcher):
         self.shares = Shares(machine)
         self.hosts: list[HostProcess] = []
         self.logs: dict[Attempt, Tail] = {}
+        self.uploads = Uploads(ledger, run_id) if ledger.remote else None
         self.jobs: dict[Attempt, tuple[DeployedStep, StepJob]] = {}
         self.pending: list[AttemptEnded | LogLines] = []
         self.keys: dict[str, Key] = {}
@@ -127,6 +129,8 @@ class LocalLauncher(Launcher):
         with contextlib.suppress(ConnectionError):  # a host that is gone is noticed by its closed control
             host.jobs.sendall(message)
         self.logs[attempt] = Tail(log)
+        if self.uploads is not None:
+            self.uploads.begin(*attempt, log if self.isolate else host.output.path)
 
     def poll(self, timeout: float | None) -> list[AttemptEnded | LogLines]:
         if not self.pending:
@@ -134,6 +138,8 @@ class LocalLauncher(Launcher):
         for host in self.hosts:
             if not host.ready:
                 self._pass_on_output(host)
+        if self.uploads is not None:
+            self.uploads.look()
         for attempt, tail in self.logs.items():
             if text := tail.read():
                 self.pending.append(LogLines(*attempt, text))
@@ -193,7 +199,8 @@ class LocalLauncher(Launcher):
         if attempt in host.attempts:
             reason = host.attempts.pop(attempt)
             result = result_from(told["result"]) if "result" in told else None
-            self._ended(AttemptEnded(*attempt, told["code"], reason, told.get("message", ""), result))
+            ended = AttemptEnded(*attempt, told["code"], reason, told.get("message", ""), result)
+            self._ended(ended, kept=told.get("kept", False))
         return True
 
     def _hear_control(self, host: HostProcess) -> None:
@@ -216,8 +223,10 @@ class LocalLauncher(Launcher):
                 host.attempts.pop(attempt)
                 self._ended(AttemptEnded(*attempt, told["code"], told["reason"], told["message"]))
 
-    def _ended(self, ended: AttemptEnded) -> None:
+    def _ended(self, ended: AttemptEnded, kept: bool = False) -> None:
         attempt = (ended.step, ended.attempt)
+        if self.uploads is not None:
+            self.uploads.end(*attempt, kept)
         self.shares.give_back(attempt)
         self.jobs.pop(attempt, None)
         tail = self.logs.pop(attempt, None)

@@ -10,7 +10,13 @@ import pytest
 
 from runner.errors import EngineError
 from runner.orchestrators.flavors.local import environments
-from runner.orchestrators.flavors.local.environments import Environments, install_command, requirements_of, unmet
+from runner.orchestrators.flavors.local.environments import (
+    Environments,
+    install_command,
+    packages_of,
+    requirements_of,
+    unmet,
+)
 from runner.plan.deployment import DeployedStep
 
 
@@ -51,6 +57,13 @@ def test_environments_are_named_by_what_they_hold(tmp_path: Path) -> None:
     made = Environments(tmp_path, "/")
     assert made.of(step("a", "b")) == made.of(step("b", "a")) != made.of(step("a"))
     assert made.of(DeployedStep("a", "m:f")) == ""
+
+
+def test_an_environment_can_reach_the_artifact_store(tmp_path: Path) -> None:
+    assert packages_of("local") == packages_of("elsewhere") == []
+    assert [name.partition(">")[0] for name in packages_of("s3")] == ["s3fs"]
+    made = Environments(tmp_path, "/", "s3")
+    assert packages_of("s3")[0] in made.requirements[made.of(step("six"))]
 
 
 def test_what_was_left_half_made_is_made_again(tmp_path: Path, commands: list[list[str]]) -> None:
