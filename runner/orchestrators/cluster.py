@@ -23,8 +23,10 @@ def cluster_checks(integration: str, context: str | None, namespace: str) -> Ite
     except _Unusable as error:
         yield Check("cluster", False, error.told, error.help)
         return
-    yield _version(client, context)
-    yield _namespace(client, namespace)
+    answers = _version(client, context)
+    yield answers
+    if answers.ok:
+        yield _namespace(client, namespace)
 
 
 class _Unusable(Exception):
@@ -46,6 +48,8 @@ def _client(context: str | None) -> Any:
         return config.new_client_from_config(context=context)
     except config.ConfigException as error:
         help = "is there a kubeconfig? KUBECONFIG names it; ~/.kube/config is the usual one"
+        if context is None:
+            help = "try it inside of the cluster, or name a kubernetes_context instead of incluster"
         raise _Unusable(f"no way to the cluster is known: {error}", help) from error
 
 

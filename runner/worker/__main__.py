@@ -5,14 +5,20 @@ from __future__ import annotations
 import json
 import os
 import sys
+from typing import TYPE_CHECKING
 
 from runner.artifact_store.base import StoreError
 from runner.artifact_store.ledger import Ledger
 from runner.artifact_store.stores import open_store
 from runner.plan.deployment import StepJob, job_from
 from runner.records import SUCCEEDED
+from runner.secret_store.base import SecretStoreError
 from runner.worker.call import execute
+from runner.worker.output import Output
 from runner.worker.secrets import Resolver
+
+if TYPE_CHECKING:
+    from runner.worker.supervise import Told
 
 EX_FAILED, EX_USAGE, EX_IOERR = 1, 64, 74
 
@@ -27,17 +33,34 @@ def main(arguments: list[str]) -> int:
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         print(f"error: '{arguments[0][:60]}' is no job: {type(error).__name__}: {error}", file=sys.stderr)
         return EX_USAGE
+    if job.announce:
+        from runner.worker.supervise import supervise  # the other jobs do without it
+
+        return supervise(job, run)
+    return run(job)
+
+
+def run(job: StepJob, told: Told | None = None) -> int:
+    """Run a job in this process; `told` hears of secrets and of the result, which then is not written from here."""
     if job.project and os.path.isdir(job.project):
         os.chdir(job.project)
     sys.path[:1] = [os.getcwd()]
+    resolver, output = Resolver().begin(job), Output()
+    if told is None:
+        resolver.on_secret = lambda: output.mask(resolver.secrets)
+    else:
+        resolver.on_secret = lambda: told.secrets(resolver.secrets)
     try:
-        result = execute(job, Ledger(open_store(job.artifact_store)), Resolver(job.run_id))
-    except StoreError as error:
+        store = open_store(job.artifact_store, resolver.secret)
+        result = execute(job, Ledger(store) if told is None else told.ledger(store), resolver)
+        if result.error is not None:
+            print((result.error.traceback or result.error.message).rstrip("\n"), file=sys.stderr)
+        return 0 if result.status == SUCCEEDED else EX_FAILED
+    except (StoreError, SecretStoreError) as error:
         print(f"error: {error.message}", file=sys.stderr)
         return EX_IOERR
-    if result.error is not None:
-        print((result.error.traceback or result.error.message).rstrip("\n"), file=sys.stderr)
-    return 0 if result.status == SUCCEEDED else EX_FAILED
+    finally:
+        output.settle()
 
 
 def _read(argument: str) -> StepJob:

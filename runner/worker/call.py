@@ -15,10 +15,11 @@ from runner.artifact_store.ledger import Ledger
 from runner.artifact_store.materializers import ArtifactError, CannotSave, load, save
 from runner.plan.deployment import StepJob
 from runner.records import FAILED, SUCCEEDED, Artifact, Failure, StepResult
+from runner.secret_store.base import SecretStoreError
 from runner.spec import OUTPUT
 from runner.worker.context import StepContext, enter, leave
 from runner.worker.failure import failure_of
-from runner.worker.secrets import Resolver, SecretMissing
+from runner.worker.secrets import Resolver
 
 HOST = os.uname().nodename
 
@@ -59,9 +60,11 @@ def carry_out(job: StepJob, ledger: Ledger, resolver: Resolver) -> StepResult:
         outputs = _outputs_of(job, ledger, context, resolver)
         result = _result(job, SUCCEEDED, started, context, outputs=outputs)
     except BaseException as error:
-        result = _result(job, FAILED, started, context, error=_explain(error, job, resolver))
+        result = _result(job, FAILED, started, context, error=_explain(error, job))
     finally:
         leave(context)
+    if resolver.secrets:
+        result = _without_secrets(result, resolver.mask)
     ledger.write_result(result)
     return result
 
@@ -142,7 +145,7 @@ def named(returned: Any, outputs: tuple[str, ...]) -> Mapping[str, Any]:
 
 
 def _load(name: str, value: Any, job: StepJob, ledger: Ledger, context: StepContext) -> Any:
-    artifact = value if isinstance(value, Artifact) else _look_up(name, value, job, ledger)
+    artifact = value if isinstance(value, Artifact) else look_up(name, value, job, ledger)
     try:
         return load(artifact, ledger.store, _Lazy(context))
     except ObjectMissing:
@@ -155,7 +158,8 @@ def _load(name: str, value: Any, job: StepJob, ledger: Ledger, context: StepCont
         raise StepError("cannot-load", f"input '{name}' cannot be read: {error}{more}") from error
 
 
-def _look_up(name: str, source: tuple[str, str], job: StepJob, ledger: Ledger) -> Artifact:
+def look_up(name: str, source: tuple[str, str], job: StepJob, ledger: Ledger) -> Artifact:
+    """The output of another step of this run, by the ledger. Raises StepError when it is not there."""
     step, output = source
     for attempt in reversed(ledger.attempts(job.run_id, step)):
         result = ledger.result(job.run_id, step, attempt)
@@ -184,21 +188,33 @@ class _Lazy:
         return self._context.folder / name
 
 
-def _explain(error: BaseException, job: StepJob, resolver: Resolver) -> Failure:
+def _explain(error: BaseException, job: StepJob) -> Failure:
     match error:
         case StepError():
-            return Failure(
-                error.reason, resolver.mask(error.message), type(error.__cause__).__name__ if error.__cause__ else ""
-            )
-        case SecretMissing():
-            return Failure("secret", str(error))
+            return Failure(error.reason, error.message, type(error.__cause__).__name__ if error.__cause__ else "")
+        case SecretStoreError():
+            return Failure("secret", error.message + (f" ({error.help})" if error.help else ""))
         case StoreError():
-            return Failure("store", resolver.mask(error.message + (f" ({error.help})" if error.help else "")))
+            return Failure("store", error.message + (f" ({error.help})" if error.help else ""))
         case SystemExit():
             return Failure("exit", f"the step called sys.exit({error.code!r}): a step ends by returning or by raising")
         case _:
-            failure = failure_of(error, job.project)
-            return failure._replace(message=resolver.mask(failure.message), traceback=resolver.mask(failure.traceback))
+            return failure_of(error, job.project)
+
+
+def _without_secrets(result: StepResult, mask: Callable[[str], str]) -> StepResult:
+    """The record of an attempt as everybody may read it. What a step returned is kept as it is."""
+    metrics = {mask(name): mask(value) if isinstance(value, str) else value for name, value in result.metrics.items()}
+    outputs = {
+        name: artifact._replace(python_type=mask(artifact.python_type)) for name, artifact in result.outputs.items()
+    }
+    error = result.error
+    if error is not None:
+        frames = tuple(frame._replace(code=mask(frame.code)) for frame in error.frames)
+        error = error._replace(
+            message=mask(error.message), type=mask(error.type), frames=frames, traceback=mask(error.traceback)
+        )
+    return result._replace(metrics=metrics, outputs=outputs, error=error)
 
 
 def _names(names: Any) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from object_stores import s3_endpoint
 
 from runner.artifact_store.ledger import Ledger
 from runner.artifact_store.materializers import load
@@ -16,6 +17,8 @@ from runner.plan.deployment import StepJob
 from runner.records import StepResult
 from runner.worker.call import execute
 from runner.worker.secrets import Resolver
+
+__all__ = ["desk", "s3_endpoint"]
 
 STEPS = """
 import os, sys
@@ -44,6 +47,14 @@ def path():
     return found
 def read(file): return Path(file).read_text()
 def where(): return [os.getcwd(), sys.path[0]]
+def spill(token):
+    print("out:", token)
+    print("err:", token, file=sys.stderr, flush=True)
+    os.system("printf %s " + token)
+    raise ValueError(token)
+def quit_with(token): sys.exit(token)
+def note(token):
+    step_context().log_metrics({token: 1, "text": f"<{token}>", "loss": 0.5})
 """
 
 

@@ -158,6 +158,28 @@ def test_a_secret_is_in_no_record(desk: Any, monkeypatch: pytest.MonkeyPatch) ->
     assert (found.message, "hush-hush" in found.traceback) == ("refused ***", False)
 
 
+def test_a_secret_is_in_no_metric(desk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOKEN", "hush-hush")
+    result = desk.run("note", parameters={"token": "${secrets.TOKEN}"})
+    assert result.metrics == {"***": 1, "text": "<***>", "loss": 0.5}
+    assert desk.ledger.result("r1", "a", 1) == result
+
+
+def test_a_secret_is_in_no_words_of_an_exit(desk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOKEN", "hush\nhush")
+    reason, message = error(desk, "quit_with", parameters={"token": "${secrets.TOKEN}"})
+    assert (reason, "sys.exit('***')" in message) == ("exit", True)
+
+
+def test_a_secret_store_that_fails_is_told_with_what_to_do(desk: Any) -> None:
+    job = desk.job("one", parameters={"token": "${secrets.TOKEN}"})._replace(
+        secret_store={"flavor": "file", "path": "f"}
+    )
+    result = execute(job, desk.ledger, Resolver().begin(job))
+    assert result.error is not None and result.error.reason == "secret"
+    assert result.error.message.endswith("f' cannot be read: No such file or directory (make it, with mode 0600)")
+
+
 def test_a_store_that_fails_while_saving_is_told(desk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*given: object) -> None:
         raise StoreError("the disk is full", "make room")

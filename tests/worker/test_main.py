@@ -63,6 +63,31 @@ def test_a_secret_comes_from_the_environment_and_not_in_the_job(desk: Any) -> No
     assert desk.values(desk.ledger.result("r1", "a", 1)) == {"output": "quiet"}
 
 
+def test_a_secret_comes_from_the_secret_store_of_the_job(desk: Any) -> None:
+    (desk.folder / "secrets").write_text("HUSH=quiet\n")
+    (desk.folder / "secrets").chmod(0o600)
+    job = desk.job("environment", environment={"TOKEN": "${secrets.HUSH}"}, parameters={"name": "TOKEN"})
+    worker(desk, job._replace(secret_store={"flavor": "file", "path": "secrets"}))
+    assert desk.values(desk.ledger.result("r1", "a", 1)) == {"output": "quiet"}
+
+
+@pytest.mark.parametrize("announce", [False, True])
+def test_a_secret_is_masked_in_what_an_engine_keeps(desk: Any, announce: bool) -> None:
+    job = desk.job("spill", parameters={"token": "${secrets.HUSH}"}, announce=announce, echo=announce)
+    ended = worker(desk, job, HUSH="hush-hush")
+    assert "out: ***\n" in ended.stdout and "ValueError: ***\n" in ended.stdout + ended.stderr
+    assert "hush" not in ended.stdout + ended.stderr + desk.ledger.log("r1", "a", 1)
+
+
+def test_credentials_of_the_artifact_store_come_from_the_secret_store(desk: Any, s3_endpoint: str) -> None:
+    store = {"flavor": "s3", "path": "s3://bucket/worker", "endpoint_url": s3_endpoint}
+    store |= {"access_key_id": "${secrets.STORE_ID}", "secret_access_key": "${secrets.STORE_KEY}"}
+    ended = worker(desk, desk.job("one")._replace(artifact_store=store), STORE_ID="an-id", STORE_KEY="a-key")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    ended = worker(desk, desk.job("one")._replace(artifact_store=store, attempt=2), STORE_ID="an-id")
+    assert (ended.returncode, "secret 'STORE_KEY' is not set" in ended.stderr) == (74, True)
+
+
 def test_a_store_that_cannot_be_written_ends_with_74(desk: Any) -> None:
     (desk.folder / "taken").write_text("a file where the store should be")
     store = {"flavor": "local", "path": str(desk.folder / "taken")}

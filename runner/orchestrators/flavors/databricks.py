@@ -126,9 +126,12 @@ def _who(settings: Any, secret: Callable[[str], str]) -> Check:
         "client_secret": secret(secret_names(settings.client_secret)[0]) if settings.client_secret else None,
     }
     try:
-        config = Config(host=settings.host, http_timeout_seconds=8, retry_timeout_seconds=8, **login)
+        config = Config(host=settings.host, http_timeout_seconds=4, retry_timeout_seconds=4, **login)
         who = WorkspaceClient(config=config).current_user.me()
     except Exception as error:  # the SDK lets through what its HTTP library and its login plugins raise
-        told = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        return Check("workspace", False, f"{settings.host}: {told}", "log in: databricks auth login, or give `token`")
+        told = f"{error}\n".partition("\n")[0].partition(" Config: ")[0] or type(error).__name__
+        help = "log in: databricks auth login, or give `token`"
+        if isinstance(error, TimeoutError | OSError):
+            help = "is `host` right, and can it be reached from here?"
+        return Check("workspace", False, f"{settings.host}: {told}", help)
     return Check("workspace", True, f"{settings.host} takes us for {who.user_name}")
