@@ -15,6 +15,7 @@ S3_PATH = f"^s3://[a-z0-9][a-z0-9.-]{{1,61}}[a-z0-9]{PREFIX}$"
 GCS_PATH = f"^gs://[a-z0-9][a-z0-9._-]{{1,220}}[a-z0-9]{PREFIX}$"
 AZURE_PATH = f"^az://[a-z0-9][a-z0-9-]{{1,61}}[a-z0-9]{PREFIX}$"
 URL = "^https?://[^/?#@ ]+(/[^?# ]*)?$"
+BUCKET = "the first part is 3 characters or longer, of small letters, digits and '-'"
 ACCOUNT = "^[a-z0-9]{3,24}$"
 
 
@@ -34,12 +35,16 @@ def _schema(pattern: str) -> WithJsonSchema:
 
 
 Url = Annotated[str, _written(URL, "bad-url", "URL of a service", "http://minio.example.com:9000"), _schema(URL)]
-S3Path = Annotated[str, _written(S3_PATH, "bad-path", "place in S3", "s3://bucket/prefix"), _schema(S3_PATH)]
+S3Path = Annotated[str, _written(S3_PATH, "bad-path", "place in S3", f"s3://bucket/prefix; {BUCKET}"), _schema(S3_PATH)]
 GcsPath = Annotated[
-    str, _written(GCS_PATH, "bad-path", "place in Google Cloud Storage", "gs://bucket/prefix"), _schema(GCS_PATH)
+    str,
+    _written(GCS_PATH, "bad-path", "place in Google Cloud Storage", f"gs://bucket/prefix; {BUCKET}"),
+    _schema(GCS_PATH),
 ]
 AzurePath = Annotated[
-    str, _written(AZURE_PATH, "bad-path", "place in Azure Blob Storage", "az://container/prefix"), _schema(AZURE_PATH)
+    str,
+    _written(AZURE_PATH, "bad-path", "place in Azure Blob Storage", f"az://container/prefix; {BUCKET}"),
+    _schema(AZURE_PATH),
 ]
 Text = Annotated[str, Field(min_length=1)]
 
