@@ -13,7 +13,7 @@ IDENTIFIER = "^[A-Za-z_][A-Za-z0-9_]*$"
 ENTRYPOINT = "^[A-Za-z_][A-Za-z0-9_]*([.][A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*$"
 REFERENCE = "^[A-Za-z][A-Za-z0-9_-]{0,62}([.][A-Za-z_][A-Za-z0-9_]*)?$"
 MEMORY = "^[0-9]{1,12}([.][0-9]{1,6})?(B|KB|MB|GB|TB|PB|KiB|MiB|GiB|TiB|PiB)$"
-A_SECRET = r"^\$\{secrets[.][A-Za-z_][A-Za-z0-9_]*\}$"
+SECRET_REFERENCE = r"^\$\{secrets[.][A-Za-z_][A-Za-z0-9_]*\}$"  # noqa: S105  (what one looks like, not one)
 DURATION = (
     "^(?=[0-9])([0-9]{1,9}([.][0-9]{1,6})?d)?([0-9]{1,9}([.][0-9]{1,6})?h)?"
     "([0-9]{1,9}([.][0-9]{1,6})?m)?([0-9]{1,9}([.][0-9]{1,6})?s)?$"
@@ -98,7 +98,7 @@ def _duration(value: Any) -> float:
 
 
 def _secret(value: Any) -> str:
-    if isinstance(value, str) and re.fullmatch(A_SECRET, value):
+    if isinstance(value, str) and re.fullmatch(SECRET_REFERENCE, value):
         return value
     raise PydanticCustomError(
         "secret", "not a reference to a secret: write '${{secrets.NAME}}', never the value itself"
@@ -123,7 +123,7 @@ Memory = Annotated[int, BeforeValidator(_memory), WithJsonSchema({"type": "strin
 Duration = Annotated[float, BeforeValidator(_duration), WithJsonSchema({"type": "string", "pattern": DURATION})]
 """A time in seconds, written `90s`, `10m`, `1h30m`, `7d`."""
 SecretReference = Annotated[
-    str, BeforeValidator(_secret), WithJsonSchema({"type": "string", "pattern": A_SECRET})
+    str, BeforeValidator(_secret), WithJsonSchema({"type": "string", "pattern": SECRET_REFERENCE})
 ]
 """`${secrets.NAME}` and nothing else: the value itself never stands in a document."""
 Integer = Annotated[int, BeforeValidator(_integral)]

@@ -187,11 +187,6 @@ def test_open_store_opens_the_same(store: LocalArtifactStore) -> None:
     assert open_store(store.settings).get("a") == b"x"
 
 
-def test_an_unknown_flavor() -> None:
-    with pytest.raises(StoreError, match="unknown artifact store flavor 's4'"):
-        open_store({"flavor": "s4"})
-
-
 def test_sweep_removes_what_is_stale(store: LocalArtifactStore) -> None:
     scratch = store.scratch()
     (scratch / "new").write_bytes(b"x")
