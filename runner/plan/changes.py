@@ -11,7 +11,7 @@ SET, CHANGED, REMOVED = "set", "changed", "removed"
 
 
 class FieldChange(NamedTuple):
-    """One field of a document: `path` with dots, as `orchestrator.kubernetes_namespace`; `how` SET, CHANGED, REMOVED."""
+    """One field of a document: `path` has dots, as `orchestrator.max_parallel`; `how` is SET, CHANGED or REMOVED."""
 
     path: str
     how: str
