@@ -246,9 +246,7 @@ def _outputs(outputs: Mapping[str, Artifact], most: int = 4) -> str:
     return ", ".join(told[:most] + more)
 
 
-def runs_table(
-    runs: Sequence[Run], *, zone: tzinfo | None = None, width: int = WIDTH, stack: str | None = None
-) -> str:
+def runs_table(runs: Sequence[Run], *, zone: tzinfo | None = None, width: int = WIDTH, stack: str | None = None) -> str:
     """The runs of a project, or in the artifact store of a stack, one a line."""
     if not runs:
         return "no runs yet: start one with `runner run PIPELINE`"
