@@ -54,6 +54,13 @@ secret_stores = _components("secret_store")
 experiment_trackers = _components("experiment_tracker")
 
 
+def integrations(context: click.Context, incomplete: str) -> list[str]:
+    """Names of integrations."""
+    from runner.integrations import ALL, INTEGRATIONS  # no other command needs it
+
+    return [name for name in (*INTEGRATIONS, ALL) if name.startswith(incomplete)]
+
+
 def _documents(incomplete: str) -> Iterator[str]:
     head = incomplete.rpartition("/")[0]
     folders = [Path(head)] if head else [Path(), Path("pipelines")]
