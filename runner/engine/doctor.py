@@ -10,7 +10,7 @@ from queue import Empty, SimpleQueue
 
 from runner.checks import Check
 from runner.engine import examine
-from runner.errors import EngineError, InvalidDocuments, RunnerError
+from runner.errors import InvalidDocuments, RunnerError
 from runner.orchestrators.portability import require_available
 from runner.project import Project, Stack, choose_stack, load_stack, unreachable
 from runner.secret_store.stores import secrets_of
@@ -81,7 +81,7 @@ def _why(chosen_by: str) -> str:
 def _orchestrator(stack: Stack, secret: examine.Secret) -> Iterator[Check]:
     try:
         require_available(stack.orchestrator)
-    except EngineError as error:
+    except RunnerError as error:
         yield Check("orchestrator", False, error.message, error.help)
     yield from stack.orchestrator.checks(secret)
 

@@ -109,7 +109,9 @@ def artifact_store(stack: Stack, secret: Secret) -> Iterator[Check]:
             yield Check("artifact store", False, f"{took}; conditional put does not work", help)
     finally:
         with suppress(RunnerError):
-            store.delete("doctor/" if stack.artifact_store["flavor"] == "local" else key)
+            store.delete(key)
+            if not store.remote and not any(store.list("doctor/")):
+                store.delete("doctor/")  # where keys are files, their folder
 
 
 def _conditional(store: ArtifactStore, key: str) -> bool:
@@ -138,13 +140,15 @@ def secret_store(project: Project, stack: Stack, secret: Secret, environ: Mappin
             secret(NEVER)
         yield Check("secret store", True, f"{flavor}: opens; no pipeline of this project names a secret")
         return
-    there = []
+    there, told_already = [], set()
     for name in names:
         try:
             secret(name)
             there.append(name)
         except SecretStoreError as error:
-            yield Check("secret store", False, error.message, error.help)
+            if error.message not in told_already:  # a store that cannot be opened says so for each name
+                yield Check("secret store", False, error.message, error.help)
+            told_already.add(error.message)
     if there:
         yield Check("secret store", True, f"{flavor}: has {', '.join(there)}")
 

@@ -131,7 +131,7 @@ def _who(settings: Any, secret: Callable[[str], str]) -> Check:
     except Exception as error:  # the SDK lets through what its HTTP library and its login plugins raise
         told = f"{error}\n".partition("\n")[0].partition(" Config: ")[0] or type(error).__name__
         help = "log in: databricks auth login, or give `token`"
-        if isinstance(error, TimeoutError | OSError):
+        if isinstance(error, OSError):
             help = "is `host` right, and can it be reached from here?"
         return Check("workspace", False, f"{settings.host}: {told}", help)
     return Check("workspace", True, f"{settings.host} takes us for {who.user_name}")

@@ -1,0 +1,1 @@
+"""Images of steps, and the registries that they are pushed to."""
