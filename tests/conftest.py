@@ -1,9 +1,11 @@
-"""What all tests share: the option that writes expected texts anew, and quiet hypothesis."""
+"""What all tests share: the option that writes expected texts anew, quiet hypothesis, object stores, real engines."""
 
 from __future__ import annotations
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+pytest_plugins = ["object_stores", "real_engines", "token_registry", "worker_image"]  # from tests/engines
 
 settings.register_profile("runner", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
 settings.load_profile("runner")

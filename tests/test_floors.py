@@ -9,8 +9,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 FLOORS = [
-    {"errors", "spec", "records", "processes"},
-    {"document", "plan", "plugins"},
+    {"errors", "checks", "spec", "records", "processes", "requirements"},
+    {"document", "plan", "plugins", "integrations", "docker_engine"},
     {"validate", "run_store", "catalog", "artifact_store", "secret_store", "images", "report", "orchestrators"},
     {"project", "engine", "worker", "testing"},
     {"scheduler", "web"},
@@ -30,7 +30,7 @@ THIRD_PARTY = {
     "rich": {"cli"},
     "sqlite3": {"run_store", "catalog"},
     "cloudpickle": {"artifact_store"},
-    "packaging": {"orchestrators"},
+    "packaging": {"orchestrators", "integrations"},
 }
 LEAN = (
     "worker",
@@ -39,6 +39,10 @@ LEAN = (
     "records",
     "errors",
     "processes",
+    "checks",
+    "integrations",
+    "docker_engine",
+    "requirements",
     "plan.deployment",
     "plan.fingerprint",
     "plan.secrets",

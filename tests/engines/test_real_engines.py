@@ -1,0 +1,38 @@
+"""Tests of engines that do not answer are left out and told, or an error where they are required."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent.parent
+TESTED = "tests/test_docker_engine.py"
+
+
+def run(*options: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    """The tests of the Docker Engine where there is none."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "RUNNER_REQUIRE"))}
+    command = [sys.executable, "-m", "pytest", TESTED, *options]
+    return subprocess.run(
+        command, cwd=ROOT, env=kept | {"DOCKER_HOST": "unix:///none"} | environ, text=True, capture_output=True
+    )
+
+
+def test_the_closing_line_says_what_was_left_out() -> None:
+    done = run()
+    assert done.returncode == 0 and "1 deselected" in done.stdout
+    assert "left out, for want of real engines: docker; get them: make engines" in done.stdout
+
+
+def test_it_says_so_of_several_processes_too() -> None:
+    done = run("-n", "1")
+    assert done.returncode == 0
+    assert "left out, for want of real engines: docker; get them: make engines" in done.stdout
+
+
+def test_a_missing_engine_that_is_required_is_an_error() -> None:
+    done = run(RUNNER_REQUIRE_ENGINES="docker")
+    assert done.returncode != 0
+    assert "RUNNER_REQUIRE_ENGINES names 'docker', which does not answer: make engines" in done.stderr
