@@ -28,6 +28,8 @@ REASONS = {
     "store": "the artifact store could not be read or written",
     "secret": "a secret is not there",
 }
+# What another attempt would fail of too: it is not tried again.
+HOPELESS = frozenset({"secret"})
 
 EVENTS = (
     "run_started",

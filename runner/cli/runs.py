@@ -47,7 +47,8 @@ def list_(limit: int, pipeline: str | None, stack: str | None, format_: str) -> 
     elif found:
         print(runs_table(found, width=columns(sys.stdout), stack=stack))
     elif stack is None and not is_project(project):
-        print(f"'{project.root}' is no project: nothing has run here (start one with `runner init`)")
+        here = f"'{project.root}' is no project: nothing has run here"
+        print(f"{here} (start one with `runner init`, or say whose runs: --stack FILE)")
     else:
         print(f"no runs of a pipeline '{pipeline}'" if pipeline else runs_table(found))
 

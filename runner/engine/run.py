@@ -16,6 +16,7 @@ from runner.engine.asked import Asked
 from runner.engine.history import ledger_of
 from runner.engine.lease import HeldLedger, LeaseLost, check, held
 from runner.engine.lookup import Lookup
+from runner.engine.needed_secrets import missing_secrets
 from runner.engine.previous import LastSuccesses
 from runner.engine.record import Record, Recorded, later
 from runner.engine.stack import OpenStack, open_stack
@@ -37,7 +38,7 @@ from runner.plan.code import CodeIndex
 from runner.plan.deployment import DeployedStep, Deployment, facts_of
 from runner.plan.fingerprint import part
 from runner.plan.modules import Modules
-from runner.plan.plan import Plan, Selection
+from runner.plan.plan import RUN, Plan, PlannedStep, Selection
 from runner.project import (
     Pipeline,
     Project,
@@ -116,11 +117,15 @@ def prepare(
     problems = [_at(pipeline, stack, *obstacle) for obstacle in plan.obstacles if obstacle.path]
     steps = [planned.step for planned in plan.steps if planned.action != "reused"]
     problems += as_problems(pipeline, stack, _refusals(stack.orchestrator, steps, project))
+    if to_run and ask:
+        problems += as_problems(pipeline, stack, missing_secrets(project, stack, steps))
     if problems:
         raise CannotPlan(problems, places(pipeline, stack))
     for obstacle in plan.obstacles:
         raise UsageError(obstacle.message, obstacle.help)
     document = (str(request.pipeline.absolute()), part(pipeline.document.text))
+    if asked.note:
+        plan = plan._replace(steps=tuple(_not_known(planned) for planned in plan.steps))
     notes = (*stack.notes, *([asked.note] if asked.note else []))
     return Prepared(plan, project, stack, pipeline, document, notes)
 
@@ -229,6 +234,12 @@ def _plan(
         beneath=stack.defaults,
         services=services_of(stack, pipeline.spec.name),
     )
+
+
+def _not_known(planned: PlannedStep) -> PlannedStep:
+    """A step of a plan for which the artifact store could not be asked."""
+    never = planned.action == RUN and planned.reason in ("never ran", "no longer in the cache")
+    return planned._replace(reason="not known whether it is cached") if never else planned
 
 
 def _readable(project: Project, stack: Stack) -> Any:

@@ -13,6 +13,7 @@ from runner.records import (
     CANCELLED,
     DONE,
     FAILED,
+    HOPELESS,
     PENDING,
     REASONS,
     RETRYING,
@@ -181,7 +182,8 @@ class Following:
         self.errors[name] = result.error
         if result.error is not None and result.error.reason == "cancelled":
             return self._end(name, CANCELLED, reason=REASONS["cancelled"])
-        if step.retry and attempt - self.known.get(name, 0) <= step.retry["max_retries"]:
+        hopeless = result.error is not None and result.error.reason in HOPELESS
+        if step.retry and not hopeless and attempt - self.known.get(name, 0) <= step.retry["max_retries"]:
             self.status[name] = RETRYING
             return Event("step_retrying", self.run_id, result.ended, name, attempt, {"error": error})
         return self._end(name, FAILED, result.ended, error=error, metrics=result.metrics)

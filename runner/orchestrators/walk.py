@@ -14,6 +14,7 @@ from runner.plan.deployment import DeployedStep, Deployment, StepJob, facts_of
 from runner.plan.fingerprint import cache_key
 from runner.records import (
     FAILED,
+    HOPELESS,
     REASONS,
     SUCCEEDED,
     Artifact,
@@ -250,7 +251,8 @@ class Walk:
         step = self.deployment.steps[result.step]
         error = failure_to_json(result.error)
         count = self.retries.get(step.name, 0)
-        if step.retry and count < step.retry["max_retries"] and not self._stopping:
+        hopeless = result.error is not None and result.error.reason in HOPELESS
+        if step.retry and count < step.retry["max_retries"] and not self._stopping and not hopeless:
             wait = min(step.retry["delay"] * step.retry["backoff"] ** count, step.retry["max_delay"])
             self.retries[step.name] = count + 1
             heapq.heappush(self.retry_at, (time.monotonic() + wait, step.name))
