@@ -7,6 +7,8 @@ interrupted leaves what was there before.
 from __future__ import annotations
 
 import contextlib
+import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -53,17 +55,19 @@ class Revision(NamedTuple):
 class Catalog:
     """The catalog of a project's state folder. All methods raise StateError when the file cannot be used."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, *, make: bool = False) -> None:
         import sqlite3  # not where nothing was ever applied: `validate` looks here each time
 
+        self.path = path
         self.sqlite3 = sqlite3
         with self._told():
             path.parent.mkdir(parents=True, exist_ok=True)
             self.connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)
-            if self._version() == 0:
+            if make:
                 self.connection.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
-            if (version := self._version()) != VERSION:
+            if (version := self._version()) == 0:
+                raise self._damaged("it is empty")
+            if version != VERSION:
                 raise StateError(
                     f"'{path}' was written by another version of runner (format {version}, this one reads {VERSION})",
                     "use that version, or move the file away and apply the documents again",
@@ -137,6 +141,13 @@ class Catalog:
     ) -> None:
         self.close()
 
+    def _damaged(self, reason: str) -> StateError:
+        help = (
+            f"move it away (mv {self.path} {self.path}.damaged) and apply the documents again; what commands registered "
+            "is in no file: `runner stack export` writes one"
+        )
+        return StateError(f"the catalog '{self.path}' cannot be read: {reason}", help)
+
     def _version(self) -> int:
         found: int = self.connection.execute("PRAGMA user_version").fetchone()[0]
         return found
@@ -153,8 +164,7 @@ class Catalog:
             help = "look at its permissions and at the room on its disk, and whether another command holds it"
             raise StateError(f"the catalog '{self.path}' cannot be used: {error}", help) from error
         except self.sqlite3.DatabaseError as error:
-            help = "it was damaged: move it away and apply the documents again"
-            raise StateError(f"the catalog '{self.path}' cannot be read: {error}", help) from error
+            raise self._damaged(str(error)) from error
         except OSError as error:
             help = "make it writable for this user"
             raise StateError(f"the state folder '{self.path.parent}' cannot be used: {error.strerror}", help) from error
@@ -163,4 +173,17 @@ class Catalog:
 def open_catalog(state: Path, *, make: bool = False) -> Catalog | None:
     """The catalog of a state folder; None when nothing was ever applied there, unless `make` asks for a new one."""
     path = state / "catalog.db"
-    return Catalog(path) if make or path.exists() else None
+    if not path.exists():
+        if not make:
+            return None
+        _make(path)
+    return Catalog(path)
+
+
+def _make(path: Path) -> None:
+    """A new catalog, there whole or not at all: an empty file is a damaged one."""
+    new = path.with_name(f"{path.name}.{os.getpid()}.{time.time_ns():x}")
+    Catalog(new, make=True).close()
+    with contextlib.suppress(FileExistsError):
+        os.link(new, path)
+    new.unlink()

@@ -18,7 +18,9 @@ FIRST = Revision("stack", "prod", 0, APPLIED, 1.0, "ada", "stacks/prod.yaml", 3,
 
 @pytest.fixture
 def catalog(tmp_path: Path) -> Catalog:
-    return Catalog(tmp_path / ".runner" / "catalog.db")
+    found = open_catalog(tmp_path / ".runner", make=True)
+    assert found is not None
+    return found
 
 
 def test_nothing_is_made_by_looking(tmp_path: Path) -> None:
@@ -103,6 +105,15 @@ def test_a_damaged_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(StateError, match="cannot be read") as caught:
         open_catalog(tmp_path)
     assert "apply the documents again" in (caught.value.help or "")
+
+
+def test_an_empty_file_is_damaged_and_a_new_one_is_whole_at_once(tmp_path: Path) -> None:
+    (tmp_path / "catalog.db").touch()
+    with pytest.raises(StateError, match="it is empty"):
+        open_catalog(tmp_path)
+    (tmp_path / "catalog.db").unlink()
+    open_catalog(tmp_path, make=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["catalog.db"]
 
 
 def test_a_file_of_another_version_is_told(catalog: Catalog) -> None:

@@ -48,7 +48,13 @@ def apply(
     `prune` deletes what was applied from the same files and is no longer declared there; `dry_run` writes nothing.
     Raises InvalidDocuments with every problem, UsageError when something that is still used would go.
     """
-    documents, problems, texts = read_all(project, files_of(project, paths or [project.root / "stacks"]))
+    paths = list(paths) or [project.root / "stacks"]
+    gone = _gone(project, paths)
+    if gone and not prune:
+        help = "delete what was applied from there: add --prune"
+        raise UsageError(f"there is no file or folder '{project.shown(gone[0])}' any more", help)
+    there = [path for path in paths if path not in gone]
+    documents, problems, texts = read_all(project, files_of(project, there) if there else [])
     known = around(project, documents)
     problems += same_names(documents)
     for document in documents:
@@ -165,7 +171,7 @@ def _refuse_if_used(
         for kind, name in _uses(stack):
             if (kind, name) in names and (kind, name) not in left and (kind, name) not in declared:
                 help = f"update or delete the stack first: runner stack update {stack.name} …"
-                raise UsageError(f"{kind} '{name}' cannot go: stack '{stack.name}' uses it", help)
+                raise UsageError(f"{kind.replace('_', ' ')} '{name}' cannot go: stack '{stack.name}' uses it", help)
     active = catalog.active()
     if ("stack", active) in names and ("stack", active) not in declared:
         raise UsageError(f"stack '{active}' cannot go: it is the active one", "runner stack set default")
@@ -205,9 +211,21 @@ def _relative(project: Project, path: Path) -> str:
     return str(absolute.relative_to(project.root)) if absolute.is_relative_to(project.root) else str(absolute)
 
 
+def _gone(project: Project, paths: Sequence[Path]) -> list[Path]:
+    """Those of the paths that are not there, and from which something was applied."""
+    missing = [path for path in paths if not path.exists()]
+    catalog = open_catalog(project.state) if missing else None
+    if catalog is None:
+        return []
+    with catalog:
+        sources = [each.source for each in catalog.current() if each.source]
+    return [path for path in missing if any(_scope(project, [path], {}).covers(source) for source in sources)]
+
+
 def _scope(project: Project, paths: Sequence[Path], texts: Mapping[str, str]) -> _Scope:
-    folders = [path for path in paths or [project.root / "stacks"] if path.is_dir()]
-    files = [_relative(project, Path(file)) for file in texts]
+    folders = [path for path in paths if path.is_dir() or not path.exists()]
+    files = [_relative(project, path) for path in paths if not path.exists()]
+    files += [_relative(project, Path(file)) for file in texts]
     within = (_relative(project, folder) for folder in folders)
     return _Scope((*files, *("" if folder == "." else f"{folder}/" for folder in within)))
 

@@ -110,6 +110,18 @@ def test_pruning_deletes_what_those_files_no_longer_declare(project: Project) ->
     assert actions(apply(project, INFRA, prune=True))[-1] == "delete resources small"
 
 
+def test_what_was_applied_from_a_file_that_is_gone_is_pruned(project: Project) -> None:
+    apply(project, INFRA)
+    (project.root / "infra" / "prod.yaml").unlink()
+    (project.root / "infra").rmdir()
+    with pytest.raises(UsageError) as caught:
+        apply(project, INFRA)
+    assert caught.value.help == "delete what was applied from there: add --prune"
+    assert {each.action for each in apply(project, INFRA, prune=True).changes} == {"delete"}
+    with pytest.raises(UsageError, match="no file or folder"):
+        apply(project, INFRA, prune=True)
+
+
 def test_what_is_still_used_is_not_pruned(project: Project) -> None:
     (project.root / "infra" / "fast.yaml").write_text(STACK.split("---\n")[1])
     rewrite(project, STACK.split("---\n")[1] + "---\n", "")
