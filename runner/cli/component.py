@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from runner.cli.options import Commands, echo_json, examples, format_option, lazily
+from runner.cli.output import tell_notes
 from runner.cli.settings_options import SettingsCommand, flavors, given_fields
 from runner.engine import declare
 from runner.errors import UsageError
@@ -77,6 +78,8 @@ def _update(kind: str) -> click.Command:
     class Update(SettingsCommand):
         def flavor_of(self, arguments: Sequence[str]) -> str | None:
             names = [argument for argument in arguments if not argument.startswith("-")]
+            if names:
+                declare.declared(find_project(Path.cwd()), kind, names[0])  # an unknown name, before unknown options
             return _flavor(kind, names[0]) if names else None
 
     Update.kind, Update.required = kind, False
@@ -98,7 +101,9 @@ def _update(kind: str) -> click.Command:
         fields = given_fields(settings_of(kind, flavor, project), options) if flavor else {}
         if not fields and not unset:
             raise UsageError(f"nothing to update on '{name}'", f"see: runner {kind.replace('_', '-')} update {name} -h")
-        _tell(declare.update(project, kind, name, fields, unset), format_)
+        change = declare.update(project, kind, name, fields, unset)
+        _tell(change, format_)
+        tell_notes(declare.beside(change))
 
     return update
 

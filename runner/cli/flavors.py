@@ -16,9 +16,11 @@ from runner.orchestrators import registry
 from runner.orchestrators.base import BaseOrchestrator
 from runner.plugins import UnknownPlugin
 from runner.project import find_project
+from runner.project.components import flavor_names
 from runner.report.flavors import flavor_text, flavors_text
 from runner.spec.common import Spec
 from runner.spec.pipeline import NOT_YET
+from runner.spec.stack import COMPONENT_KINDS
 
 
 @click.command(
@@ -46,6 +48,11 @@ def _flavor(name: str) -> type[BaseOrchestrator]:
     try:
         return registry.flavor(name, find_project(Path.cwd()).root)
     except UnknownPlugin as error:
+        for kind in COMPONENT_KINDS[1:]:
+            if name in flavor_names(kind) and name not in registry.names():
+                verb = kind.replace("_", "-")
+                help = f"its fields: runner {verb} register NAME --flavor={name} --help"
+                raise UsageError(f"'{name}' is no orchestrator flavor but one of {verb}s", help) from error
         raise UsageError(error.message, error.help) from error
 
 

@@ -34,6 +34,8 @@ class SettingsCommand(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         self.params = [each for each in self.params if not (each.name or "").startswith(PREFIX)]
         flavor = self.flavor_of(args)
+        if flavor is None and self.required and not {"-h", "--help"}.intersection(args) and not ctx.resilient_parsing:
+            raise UsageError("say which flavor it is: --flavor=…", f"known: {', '.join(flavor_names(self.kind))}")
         if flavor:
             self.params += options_of(_settings(self.kind, flavor), required=self.required)
         return super().parse_args(ctx, args)
@@ -52,9 +54,10 @@ def options_of(settings: type[Spec], *, required: bool) -> list[click.Parameter]
     return [
         click.Option(
             list(dict.fromkeys([f"{PREFIX}{name}", f"--{name}", f"--{name.replace('_', '-')}"])),
-            required=required and field.is_required(),
             metavar=_metavar(schema.get(name, {})),
-            help=_help(field.description or "", schema.get(name, {})),
+            help=_help(field.description or "", schema.get(name, {}))
+            # Not told by click, which names the first one that is missing and no other.
+            + ("  [required]" if required and field.is_required() else ""),
         )
         for name, field in settings.model_fields.items()
     ]

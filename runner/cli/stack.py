@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from runner.cli.options import Commands, Decorated, echo_json, examples, format_option, lazily
-from runner.cli.output import writing
+from runner.cli.output import tell_notes, writing
 from runner.engine import declare, stacks
 from runner.errors import UsageError
 from runner.plan.changes import Change, changes_to_json
@@ -165,7 +165,9 @@ def update(name: str | None, without: tuple[str, ...], format_: str, **given: st
     if not fields and not without:
         raise UsageError("nothing to update", "say what: runner stack update NAME -o ORCHESTRATOR; see --help")
     name = name or stacks.show(project, None, os.environ)["name"]
-    _tell(declare.update(project, "stack", name, fields, without), format_)
+    change = declare.update(project, "stack", name, fields, without)
+    _tell(change, format_)
+    tell_notes(declare.beside(change))
 
 
 @stack.command("delete", epilog=examples("runner stack delete production"))
@@ -179,13 +181,16 @@ def delete(name: str, format_: str) -> None:
 @stack.command("export", epilog=examples("runner stack export production -o stacks/production.yaml"))
 @_name(required=False)
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write it there.")
-def export(name: str | None, output: Path | None) -> None:
+@click.option("--force", is_flag=True, help="Overwrite FILE.")
+def export(name: str | None, output: Path | None, force: bool) -> None:
     """Print a stack and everything that it names as YAML, as `runner apply` takes it."""
     project = find_project(Path.cwd())
     text = declare.export(project, name or stacks.show(project, None, os.environ)["name"])
     if output is None:
         print(text, end="")
         return
+    if output.exists() and not force:
+        raise UsageError(f"'{output}' is there already", "choose another name, or overwrite it: --force")
     with writing(output):
         output.write_text(text, "utf-8")
     print(output)

@@ -15,7 +15,7 @@ from runner.errors import Problem, UsageError, nearest
 from runner.plan.changes import Change
 from runner.project.check import check
 from runner.project.declared import around, names_of
-from runner.project.folder import Project
+from runner.project.folder import SUFFIXES, Project
 from runner.project.stacks import DEFAULT, UNREACHABLE, known_stacks
 from runner.spec.stack import COMPONENT_KINDS
 
@@ -28,7 +28,7 @@ def register(project: Project, kind: str, name: str, fields: Mapping[str, Any]) 
     if found := _find(documents, kind, name) or (_default() if (kind, name) == ("stack", DEFAULT) else None):
         where = f", {found.file}" if found.file else ""
         raise UsageError(
-            f"there is a {_noun(kind)} '{name}' already{where}", f"change it: runner {_verb(kind)} update {name} …"
+            f"there is {_a(kind)} '{name}' already{where}", f"change it: runner {_verb(kind)} update {name} …"
         )
     return _declare(project, to_yaml({"kind": kind, "name": name, **fields}))
 
@@ -43,6 +43,16 @@ def update(project: Project, kind: str, name: str, fields: Mapping[str, Any], re
     if missing := [field for field in removed if not found.node.has((field,))]:
         raise UsageError(f"{_noun(kind)} '{name}' has no {missing[0]}", f"see: runner {_verb(kind)} show {name}")
     return _declare(project, edited(as_yaml(found), fields, removed), found)
+
+
+def beside(change: Change) -> list[str]:
+    """What the user should know beside an update: that the file it was applied from says something else now."""
+    if not change.source or not change.fields:
+        return []
+    return [
+        f"{change.source} is as it was, and the next `runner apply` of it takes this back: write it there too, or keep "
+        "what `runner stack export` gives"
+    ]
 
 
 def copy(project: Project, source: str, target: str) -> Change:
@@ -81,6 +91,8 @@ def declared(project: Project, kind: str, name: str) -> Document:
     if found is not None:
         return found
     names = known_stacks(documents) if kind == "stack" else names_of(kind, documents)
+    if name.endswith(SUFFIXES):
+        raise UsageError(f"'{name}' is a file, and not the name of {_a(kind)}", f"apply it first: runner apply {name}")
     guess = nearest(name, names)
     known = f"known: {', '.join(names)}" if names else f"declare one: runner {_verb(kind)} register NAME …"
     raise UsageError(f"there is no {_noun(kind)} '{name}'", (f"did you mean '{guess}'? " if guess else "") + known)
@@ -121,13 +133,17 @@ def _declare(project: Project, text: str, before: Document | None = None) -> Cha
 def _told(text: str, problems: Sequence[Problem]) -> UsageError:
     """Problems of a document that the user did not write: told by the field that they are about, not by a line."""
     lines = text.splitlines()
-    messages = []
+    told: dict[str, str | None] = {}
     for problem in problems:
-        field = (
-            lines[problem.position.line - 1].strip().partition(":")[0] if problem.position.line <= len(lines) else ""
-        )
-        messages.append(f"{field}: {problem.message}" if field and field not in problem.message else problem.message)
-    return UsageError("; ".join(dict.fromkeys(messages)), problems[0].help)
+        line = problem.position.line - 1
+        field = lines[line].strip().partition(":")[0] if line < len(lines) else ""
+        message = problem.message.replace("the document has", "it has")
+        about = problem.code != "missing-key" and field not in ("", "kind", "name") and field not in message
+        told[f"{field}: {message}" if about else message] = problem.help
+    if len(told) == 1:
+        return UsageError(*next(iter(told.items())))
+    each = [f"{message} ({help})" if help else message for message, help in told.items()]
+    return UsageError("several things are wrong:\n  " + "\n  ".join(each))
 
 
 def _source(project: Project, before: Document | None) -> tuple[str, int]:
@@ -157,6 +173,10 @@ def _named(stack: Document) -> Iterator[tuple[str, str]]:
     place = ("defaults", "resources")
     if stack.node.has(place) and isinstance(value := stack.node.at(place).value, str):
         yield "resources", value
+
+
+def _a(kind: str) -> str:
+    return f"an {_noun(kind)}" if kind[0] in "aeio" else f"a {_noun(kind)}"
 
 
 def _noun(kind: str) -> str:

@@ -43,7 +43,7 @@ def show(project: Project, given: str | None, env: Mapping[str, str]) -> dict[st
         "description": stack.description,
         "declared": _where(document),
         "components": {kind: _component(stack, document, kind) for kind in COMPONENT_KINDS},
-        "defaults": stack.defaults.model_dump(mode="json", exclude_unset=True),
+        "defaults": document.node.plain().get("defaults", {}) if document is not None else {},
         "notes": list(stack.notes),
     }
 

@@ -41,5 +41,9 @@ def _field(field: FieldChange) -> str:
 
 
 def as_word(value: Any) -> str:
-    """A value as one writes it on a line."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    """A value as one writes it on a line of YAML."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {as_word(member)}" for key, member in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(as_word, value)) + "]"
+    return value if isinstance(value, str) else json.dumps(value, default=str)

@@ -35,7 +35,7 @@ def test_a_stack_is_put_together(project: Project) -> None:
 @pytest.mark.parametrize(("kind", "name"), [("stack", "filed"), ("stack", "default"), ("orchestrator", "fast")])
 def test_a_name_that_is_taken(project: Project, kind: str, name: str) -> None:
     declare.register(project, "orchestrator", "fast", {"flavor": "local"})
-    with pytest.raises(UsageError, match=f"there is a {kind} '{name}' already"):
+    with pytest.raises(UsageError, match=f"there is an? {kind} '{name}' already"):
         declare.register(project, kind, name, {"flavor": "local"})
 
 
@@ -43,6 +43,22 @@ def test_a_wrong_value_is_told_by_its_field(project: Project) -> None:
     with pytest.raises(UsageError) as caught:
         declare.register(project, "orchestrator", "fast", {"flavor": "local", "max_parallel": "many"})
     assert caught.value.message == "max_parallel: 'many' is text, not a whole number"
+
+
+def test_several_wrong_values_are_told_each_with_its_help(project: Project) -> None:
+    with pytest.raises(UsageError) as caught:
+        declare.register(project, "orchestrator", "o", {"flavor": "local", "max_parallel": "x", "isolation": "none "})
+    assert caught.value.message.splitlines() == [
+        "several things are wrong:",
+        "  max_parallel: 'x' is text, not a whole number (write a whole number)",
+        "  isolation: 'none ' is not allowed here (did you mean 'none'? allowed: process, none)",
+    ]
+
+
+def test_a_file_is_no_name(project: Project) -> None:
+    with pytest.raises(UsageError) as caught:
+        declare.set_active(project, "stacks/filed.yaml")
+    assert caught.value.help == "apply it first: runner apply stacks/filed.yaml"
 
 
 def test_the_default_stays(project: Project) -> None:
