@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from runner.artifact_store.base import StoreError
 from runner.artifact_store.ledger import Ledger
 from runner.errors import StateError
 from runner.plan.deployment import Deployment
@@ -41,6 +42,9 @@ class LastSuccesses(Mapping[str, PreviousStep]):
         run = fold((event for _, event in self._store.events(run_id)), run_id)
         try:
             deployment = self._ledger.deployment(run_id)
+        except StoreError:
+            self._unread.clear()  # out of reach: it would be so for every run, after as long a wait
+            return
         except StateError:
             return  # of another artifact store, or gone: nothing to compare with
         for name, step in run.steps.items():
