@@ -307,7 +307,7 @@ except StoreError as error:
 
 @pytest.mark.parametrize("size", [1000, 100_000])
 def test_a_file_that_may_not_grow(store: LocalArtifactStore, size: int) -> None:
-    words = [sys.executable, "-c", LIMITED, str(root(store)), str(size)]
+    words = [sys.executable, "-B", "-c", LIMITED, str(root(store)), str(size)]
     printed = subprocess.run(words, capture_output=True, text=True, check=True).stdout
     assert "larger than this process may write" in printed
     assert "ulimit -f" in printed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -17,12 +18,18 @@ def run() -> Iterator[Event | LogLines]:
     yield Event("run_succeeded", "r1", 1.0)
 
 
+def send(number: int) -> None:
+    """Send a signal to this thread, and let it be heard: with other threads about, Python hears it at its next turn."""
+    signal.raise_signal(number)
+    time.sleep(0.05)
+
+
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_asks_the_run_to_stop_and_lets_it_end(number: int) -> None:
     asked: list[str] = []
     events = interruptible(run(), asked.append)
     next(events)
-    signal.raise_signal(number)  # to this very thread: others of this process may be there
+    send(number)
     assert [event.event for event in events if isinstance(event, Event)] == ["step_started", "run_succeeded"]
     assert asked == ["r1"]
 
@@ -30,9 +37,9 @@ def test_a_signal_asks_the_run_to_stop_and_lets_it_end(number: int) -> None:
 def test_the_second_signal_leaves_at_once() -> None:
     events = interruptible(run(), lambda run_id: None)
     next(events)
-    signal.raise_signal(signal.SIGINT)
+    send(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
-        signal.raise_signal(signal.SIGTERM)
+        send(signal.SIGTERM)
     assert [event.event for event in events if isinstance(event, Event)][-1] == "run_succeeded"
 
 

@@ -22,6 +22,12 @@ def refused(done: Any, *words: str) -> bool:
     return all(word in done.stderr for word in ("error: ", "help: ", *words))
 
 
+@pytest.fixture(autouse=True)
+def no_bytecode(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python writes bytecode of what it imports, and where a file may not grow only half of it: for all who come."""
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+
+
 @pytest.mark.parametrize("size", [200, 20_000])
 def test_a_full_disk_is_told_and_later_all_is_well(workshop: Any, size: int) -> None:
     assert refused(workshop.runner("run", "quick.yaml", preexec_fn=limited(size)))
