@@ -76,21 +76,46 @@ class CachePolicy(Spec):
     expires_after: Duration = Field(description="Results older than this are computed anew.")
 
 
+IMAGE_CONFLICTS = {
+    "image": ("base", "python", "requirements", "apt", "env", "dockerfile", "context"),
+    "dockerfile": ("base", "python"),
+    "context": ("base", "python"),
+}
+"""Keys of `settings.image` that leave no meaning to others."""
+IMAGE_DIGESTS = ("requirements_digest", "context_digest")
+"""What planning adds to a step's `settings.image`: the digests of what its files say."""
+_Filled = Annotated[str, Field(min_length=1)]
+
+
 class ImageSettings(Spec):
     """Where a step's code runs: the image of a container, or the requirements of an environment."""
 
-    image: str | None = Field(None, description="A ready image, by tag or digest.")
-    base: str | None = Field(None, description="The image to start from.")
-    python: str | None = Field(None, description="The version of Python, as in '3.11'.")
+    image: _Filled | None = Field(None, description="A ready image, by tag or digest; it is used as it is.")
+    base: _Filled | None = Field(
+        None, description="The image to start from, which has `python`; python:<version>-slim when left out."
+    )
+    python: Annotated[str, Field(pattern=r"^[0-9]+([.][0-9]+){0,2}$")] | None = Field(
+        None, description="The version of Python, as in '3.11'; this interpreter's when left out."
+    )
     requirements: (
         Annotated[Annotated[str, Tag("name")] | Annotated[Strings, Tag("list")], Discriminator(_written_as)] | None
-    ) = Field(None, description="Python packages, as a list or the name of a requirements file.")
+    ) = Field(
+        None,
+        description="Python packages: a list, the name of a requirements file, or pyproject.toml[extra] for what the "
+        "project itself depends on.",
+    )
     apt: Strings | None = Field(None, description="Debian packages.")
     env: Environment | None = Field(None, description="Environment variables of the image.")
-    dockerfile: str | None = Field(None, description="A Dockerfile of your own.")
-    context: str | None = Field(None, description="The folder that is sent with it.")
+    dockerfile: _Filled | None = Field(
+        None, description="A Dockerfile of your own; requirements and all the rest come on top of what it makes."
+    )
+    context: _Filled | None = Field(
+        None, description="The folder that is sent with it; the project's root when left out."
+    )
     code: Literal["baked", "archive"] | None = Field(
-        None, description="Whether code is in the image or travels beside it."
+        None,
+        description="Whether the project's code is in the image or travels beside it, by the artifact store. When left "
+        "out: archive, and baked with a Dockerfile of your own.",
     )
 
 

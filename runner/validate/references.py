@@ -8,9 +8,10 @@ from typing import Any
 
 from runner.document.node import UNKNOWN, Document
 from runner.errors import Problem, nearest
+from runner.plan.secrets import secret_names
 from runner.spec import OUTPUT
 from runner.spec.common import format_duration
-from runner.spec.pipeline import Parameter, PipelineSpec, Retry, StepSpec
+from runner.spec.pipeline import IMAGE_CONFLICTS, Parameter, PipelineSpec, Retry, StepSpec
 from runner.validate.cycles import cycles
 from runner.validate.parameters import parameter_values
 
@@ -22,10 +23,6 @@ USUAL_RETRY = Retry()
 # Comparing a word with ten thousand names takes long; after so many comparisons the rest go without a suggestion.
 COMPARISONS = 20_000
 
-IMAGE_CONFLICTS = {
-    "image": ("base", "python", "requirements", "apt", "dockerfile", "context"),
-    "dockerfile": ("base", "python"),
-}
 RANGES = (("minimum", "maximum"), ("minLength", "maxLength"), ("minItems", "maxItems"))
 OPEN_RANGES = (
     ("exclusiveMinimum", "exclusiveMaximum"),
@@ -193,6 +190,8 @@ def _image(settings: Mapping[str, Any], document: Document, at: Path) -> Iterato
     if not isinstance(image, Mapping):
         return
     yield from _environment(image.get("env"), document, (*at, "env"))
+    for field, value in image.items():
+        yield from _no_secrets(value, document, (*at, field))
     told: set[str] = set()
     for key, others in IMAGE_CONFLICTS.items():
         for other in others:
@@ -202,6 +201,19 @@ def _image(settings: Mapping[str, Any], document: Document, at: Path) -> Iterato
                 message = f"'{other}' has no meaning beside '{key}': {what}"
                 position = document.position((*at, other), key=True)
                 yield Problem(position, "image-conflict", message, f"keep '{key}' or '{other}'")
+
+
+def _no_secrets(value: Any, document: Document, at: Path) -> Iterator[Problem]:
+    """A reference to a secret, anywhere in the settings of an image."""
+    if isinstance(value, Mapping | list | tuple):
+        members = value.items() if isinstance(value, Mapping) else enumerate(value)
+        for key, member in members:
+            yield from _no_secrets(member, document, (*at, key))
+        return
+    for name in secret_names(value):
+        message = f"the secret '{name}' would be in an image, where everybody who has the image can read it"
+        help = f"hand it to the step itself: environment: {{{name}: ${{secrets.{name}}}}}"
+        yield Problem(document.position(at), "secret-in-image", message, help)
 
 
 def _parameters(spec: PipelineSpec, document: Document) -> Iterator[Problem]:

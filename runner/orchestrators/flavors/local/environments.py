@@ -11,34 +11,19 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 import runner
 from runner.errors import EngineError
 from runner.plan.deployment import DeployedStep
+from runner.requirements import arguments, requirements_of
 
 _PACKAGE = Path(runner.__file__).parent
 DISTRIBUTION = "stack-runner"
 WHOLE = "whole"  # the file that is written last
 _ALWAYS = ("cloudpickle",)  # the worker itself needs the standard library only; values of other types travel by it
-
-
-def requirements_of(image: Mapping[str, Any], project: str) -> list[str]:
-    """The lines of `settings.image.requirements`, a list or the name of a requirements file.
-
-    Raises EngineError when the file cannot be read.
-    """
-    declared = image.get("requirements") or []
-    if not isinstance(declared, str):
-        return list(declared)
-    try:
-        lines = (Path(project) / declared).read_text("utf-8").splitlines()
-    except OSError as error:
-        raise EngineError(f"requirements file '{declared}' cannot be read: {error.strerror}") from error
-    return [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
 
 
 def unmet(requirements: Sequence[str]) -> list[str]:
@@ -66,7 +51,7 @@ def unmet(requirements: Sequence[str]) -> list[str]:
 def install_command(requirements: Sequence[str]) -> list[str]:
     """The command that installs requirements into the current environment."""
     pip = [shutil.which("uv") or _beside("uv") or "", "pip", "install", "--python", sys.executable]
-    return [*(pip if pip[0] else [sys.executable, "-m", "pip", "install"]), *requirements]
+    return [*(pip if pip[0] else [sys.executable, "-m", "pip", "install"]), *arguments(requirements)]
 
 
 def packages_of(artifact_store: str) -> list[str]:
@@ -138,11 +123,11 @@ class Environments:
         python = str(target / "bin" / "python")
         if uv := shutil.which("uv") or _beside("uv"):
             self._run([uv, "venv", "--quiet", "--python", sys.executable, str(target)], lock)
-            self._run([uv, "pip", "install", "--quiet", "--python", python, *requirements], lock)
+            self._run([uv, "pip", "install", "--quiet", "--python", python, *arguments(requirements)], lock)
         else:
             self._run([sys.executable, "-m", "venv", str(target)], lock)
             pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-            self._run([*pip, *requirements], lock)
+            self._run([*pip, *arguments(requirements)], lock)
         packages = next((target / "lib").glob("python*/site-packages"))
         os.symlink(_PACKAGE, packages / "runner")  # the worker of this very version, without its dependencies
 

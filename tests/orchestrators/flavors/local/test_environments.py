@@ -14,7 +14,6 @@ from runner.orchestrators.flavors.local.environments import (
     Environments,
     install_command,
     packages_of,
-    requirements_of,
     unmet,
 )
 from runner.plan.deployment import DeployedStep
@@ -102,14 +101,6 @@ def test_an_installer_that_fails_is_quoted(tmp_path: Path) -> None:
     assert "the command was: " in (caught.value.help or "") and not made.is_made(name)
 
 
-def test_requirements_from_a_file(tmp_path: Path) -> None:
-    (tmp_path / "needs.txt").write_text("# comment\nsix\n\n numpy>=1 \n")
-    assert requirements_of({"requirements": "needs.txt"}, str(tmp_path)) == ["six", "numpy>=1"]
-    assert requirements_of({"requirements": ["six"]}, "/") == ["six"]
-    with pytest.raises(EngineError, match=r"'gone.txt' cannot be read"):
-        requirements_of({"requirements": "gone.txt"}, str(tmp_path))
-
-
 def test_unmet_requirements() -> None:
     given = ["pytest", "pytest>=9999", "no-such-package", "no-such; python_version < '3'", "-r other.txt"]
     assert unmet(given) == ["pytest>=9999", "no-such-package"]
@@ -119,4 +110,4 @@ def test_the_command_that_installs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(environments.shutil, "which", lambda name: "/bin/uv")
     assert install_command(["six"])[:3] == ["/bin/uv", "pip", "install"]
     without_uv(monkeypatch)
-    assert install_command(["six"])[1:] == ["-m", "pip", "install", "six"]
+    assert install_command(["six", "--pre"])[1:] == ["-m", "pip", "install", "six", "--pre"]
