@@ -9,6 +9,7 @@ from runner.document.node import Document
 from runner.errors import Position
 from runner.project.pipelines import Pipeline
 from runner.project.stacks import Stack, services_of
+from runner.spec.pipeline import IMAGE_DIGESTS
 
 if TYPE_CHECKING:
     from runner.plan.deployment import DeployedStep
@@ -43,7 +44,7 @@ def _values(step: DeployedStep) -> Iterator[tuple[str, ...]]:
     if step.timeout is not None:
         yield ("timeout",)
     yield from (("environment", name) for name in step.environment)
-    yield from (("settings", "image", field) for field in step.image if field != "requirements_digest")
+    yield from (("settings", "image", field) for field in step.image if field not in IMAGE_DIGESTS)
 
 
 def _origin(pipeline: Pipeline, stack: Stack | None, path: Sequence[str]) -> Position | None:

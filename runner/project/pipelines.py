@@ -11,14 +11,14 @@ from pydantic import ValidationError
 
 from runner.document.interpolate import interpolate
 from runner.document.node import Document
-from runner.document.read import text_of
 from runner.errors import InvalidDocuments, Problem, UsageError, nearest
 from runner.orchestrators import registry
 from runner.plan.fingerprint import part
 from runner.plugins import UnknownPlugin
 from runner.project.declared import FIXED, around, named_resources, names_of, read_all, texts_of
 from runner.project.folder import SUFFIXES, Project, files_of
-from runner.spec.pipeline import ImageSettings, Parameter, PipelineSpec
+from runner.requirements import NoRequirements, requirements_of
+from runner.spec.pipeline import IMAGE_CONFLICTS, ImageSettings, Parameter, PipelineSpec
 from runner.spec.resources import Resources
 from runner.validate.bind import bind, not_yet
 from runner.validate.parameters import parameter_values
@@ -128,20 +128,50 @@ def step_settings(spec: PipelineSpec, flavor: type[BaseOrchestrator], name: str)
 
 
 def step_images(spec: PipelineSpec, root: Path) -> dict[str, dict[str, Any]]:
-    """For each step its `settings.image`, the step's fields over the pipeline's.
+    """For each step its `settings.image`, the step's fields over the pipeline's: one that it says takes those away
+    that have no meaning beside it.
 
-    A requirements file is the file and what it says: `requirements_digest` is there, so that the cache sees it change.
+    A file is its name and what it says: `requirements_digest` and `context_digest` are there, so that the cache sees it
+    change.
     """
-    images = {
-        step: ImageSettings.model_validate(merged).model_dump(mode="json", exclude_none=True)
-        for step, merged in _merged(spec, "image").items()
-        if merged
-    }
+    common = spec.settings.get("image") or {}
+    images = {}
+    for step, declared in spec.steps.items():
+        if merged := _image_over(declared.settings.get("image") or {}, common):
+            images[step] = ImageSettings.model_validate(merged).model_dump(mode="json", exclude_none=True)
+    digests: dict[tuple[Any, ...], dict[str, str]] = {}
     for image in images.values():
-        if isinstance(file := image.get("requirements"), str):
-            text, _ = text_of(root / file)
-            image["requirements_digest"] = part(text)
+        files = (image.get("requirements"), image.get("dockerfile"), image.get("context"))
+        if any(isinstance(file, str) for file in files):
+            key = tuple(file if isinstance(file, str) else None for file in files)
+            if key not in digests:
+                digests[key] = _digests(image, root)
+            image |= digests[key]
     return images
+
+
+def _image_over(own: Mapping[str, Any], common: Mapping[str, Any]) -> dict[str, Any]:
+    beside = {
+        other
+        for key, others in IMAGE_CONFLICTS.items()
+        for other in ({key} if any(own.get(name) is not None for name in others) else ())
+    }
+    without = {other for key, others in IMAGE_CONFLICTS.items() if own.get(key) is not None for other in others}
+    return {**{key: value for key, value in common.items() if key not in beside | without}, **own}
+
+
+def _digests(image: Mapping[str, Any], root: Path) -> dict[str, str]:
+    found = {}
+    if isinstance(image.get("requirements"), str):
+        try:
+            found["requirements_digest"] = part(requirements_of(image, str(root)))
+        except NoRequirements:
+            found["requirements_digest"] = part(None)  # validation has said it, or the build will
+    if "dockerfile" in image or "context" in image:
+        from runner.images.own import own_build  # few have a Dockerfile of their own: start-up time counts
+
+        found["context_digest"] = own_build(image, root).digest
+    return found
 
 
 def _declared_parameters(document: Document) -> dict[str, Parameter]:
@@ -177,7 +207,7 @@ def _settings_problems(project: Project, document: Document, spec: PipelineSpec)
         for key in document.node.at(place).plain():
             path = (*place, key)
             if key == "image":
-                problems += bind(document, ImageSettings, path)[1]
+                problems += bind(document, ImageSettings, path)[1] or _missing_files(project, document, path)
                 continue
             try:
                 problems += bind(document, registry.flavor(key, project.root).StepSettings, path)[1]
@@ -194,6 +224,24 @@ def _settings_problems(project: Project, document: Document, spec: PipelineSpec)
                     )
                 )
     return problems
+
+
+def _missing_files(project: Project, document: Document, path: tuple[str, ...]) -> Iterator[Problem]:
+    """What an image is to be built from and is not there, or does not say it."""
+    image = document.node.at(path).plain()
+    if not isinstance(image, dict):
+        return
+    if isinstance(image.get("requirements"), str):
+        try:
+            requirements_of(image, str(project.root))
+        except NoRequirements as error:
+            position = document.position((*path, "requirements"))
+            yield Problem(position, "no-requirements", error.message, error.help)
+    if isinstance(image.get("dockerfile") or image.get("context"), str):
+        from runner.images.own import lacking  # few have a Dockerfile of their own: start-up time counts
+
+        for key, message, help in lacking(image, project.root):
+            yield Problem(document.position((*path, key)), "no-dockerfile", message, help)
 
 
 def _keys_of(spec: PipelineSpec, flavor: type[BaseOrchestrator], name: str) -> Iterator[str]:

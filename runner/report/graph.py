@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from runner.plan.plan import CACHED, REUSED, RUN, UNKNOWN, Plan, PlannedStep, plan_to_json
+from runner.report.images import images_text
 from runner.report.origins import NONE, Origins, origins_text
 from runner.report.words import WIDTH, table
 from runner.spec import OUTPUT
 from runner.spec.common import format_duration, format_memory
 
+Images = Sequence[Mapping[str, Any]] | None
 _WORDS = {RUN: "run", CACHED: "cached", UNKNOWN: "depends", REUSED: "reused"}
 _COUNTED = {RUN: "to run", CACHED: "cached", REUSED: "reused"}
 _COLORS = {RUN: "#d6e8ff", CACHED: "#dff5dd", UNKNOWN: "#fff3cd", REUSED: "#e8e8e8"}
 
 
-def plan_text(plan: Plan, width: int = WIDTH, origins: Origins = NONE) -> str:
-    """A table of the steps, at most `width` columns wide where that can be, without columns that would be empty; and
-    one of their values, each with the file and line that set it."""
+def plan_text(plan: Plan, width: int = WIDTH, origins: Origins = NONE, images: Images = None) -> str:
+    """A table of the steps, at most `width` columns wide where that can be, without columns that would be empty; one
+    of their values, each with the file and line that set it; and one of the images that they run in."""
     columns: dict[str, Callable[[PlannedStep], str]] = {
         "wave": lambda planned: str(planned.wave) if planned.wave else "-",
         "step": lambda planned: planned.step.name,
@@ -34,15 +36,19 @@ def plan_text(plan: Plan, width: int = WIDTH, origins: Origins = NONE) -> str:
     rows = zip(*shown.values(), strict=True)
     steps = [table(tuple(shown), rows, width=width, gives_way=("why", "resources", "step")), ""] if shown else []
     values = [origins_text(plan, origins, width), ""] if any(origins.values()) else []
+    built = [images_text(images, width), ""] if images else []
     head = f"{plan.pipeline} on stack {plan.stack} ({plan.flavor})"
-    return "\n".join([head, "", *steps, *values, _closing(plan), ""])
+    return "\n".join([head, "", *steps, *values, *built, _closing(plan), ""])
 
 
-def plan_json(plan: Plan, origins: Origins = NONE) -> str:
-    """The whole plan as one JSON document; `set_at` has the file and line that set each value."""
+def plan_json(plan: Plan, origins: Origins = NONE, images: Images = None) -> str:
+    """The whole plan as one JSON document; `set_at` has the file and line that set each value. `images` are those that
+    steps run in, as far as the flavor has them."""
     facts = plan_to_json(plan)
     for step in facts["steps"]:
         step["set_at"] = origins.get(step["name"], {})
+    if images is not None:
+        facts["images"] = images
     return json.dumps(facts, indent=2, default=str) + "\n"
 
 

@@ -94,3 +94,30 @@ def test_a_name_that_fits_several_pipelines(project: Project) -> None:
         write(project, f"pipelines/{name}.yaml", "kind: pipeline\nname: digest\nsteps: {a: {entrypoint: 'm:f'}}\n")
     with pytest.raises(UsageError, match="several pipelines are named 'digest'"):
         find_pipeline(project, Path("digest"))
+
+
+def test_what_a_step_says_of_its_image_takes_away_what_has_no_meaning_beside_it(tmp_path: Path) -> None:
+    steps = """
+      ready: {entrypoint: "s:f", settings: {image: {image: "mine:1"}}}
+      based: {entrypoint: "s:f", settings: {image: {base: debian}}}
+      own: {entrypoint: "s:f", settings: {image: {dockerfile: Dockerfile}}}
+    """
+    write(Project(tmp_path), "Dockerfile", "FROM debian\n")
+    common = "{python: '3.12', requirements: [six]}"
+    text = f"kind: pipeline\nname: p\nsettings: {{image: {common}}}\nsteps:{steps}"
+    spec = load_pipeline(Project(tmp_path), write(Project(tmp_path), "p.yaml", text), {}, {}).spec
+    images = step_images(spec, tmp_path)
+    assert images["ready"] == {"image": "mine:1"}
+    assert images["based"] == {"base": "debian", "python": "3.12", "requirements": ["six"]}
+    assert images["own"].keys() == {"dockerfile", "requirements", "context_digest"}
+
+
+def test_the_project_s_own_dependencies_count_and_nothing_else_of_its_file(tmp_path: Path) -> None:
+    text = "kind: pipeline\nname: p\nsettings: {image: {requirements: pyproject.toml}}\nsteps: {a: {entrypoint: 's:f'}}"
+    project = Project(tmp_path)
+    digests = []
+    for dependencies in ("['six']", "['six'] # why", "['idna']"):
+        write(project, "pyproject.toml", f"[project]\nname = 'p'\ndependencies = {dependencies}\n")
+        spec = load_pipeline(project, write(project, "p.yaml", text), {}, {}).spec
+        digests.append(step_images(spec, tmp_path)["a"]["requirements_digest"])
+    assert digests[0] == digests[1] != digests[2]

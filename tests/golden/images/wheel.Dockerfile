@@ -1,0 +1,14 @@
+FROM python:3.12-slim
+USER 0
+ARG PIP_BREAK_SYSTEM_PACKAGES=1
+ARG PIP_ROOT_USER_ACTION=ignore
+ARG PIP_NO_CACHE_DIR=1
+RUN mkdir -p /app /home/runner && chmod 1777 /app /home/runner && { grep -q '^[^:]*:[^:]*:1000:' /etc/passwd || echo 'runner:x:1000:1000:runner:/home/runner:/bin/sh' >> /etc/passwd; }
+COPY requirements.txt worker.txt /opt/runner/
+RUN python -m pip install -r /opt/runner/requirements.txt -r /opt/runner/worker.txt
+COPY stack_runner-1.2.3-py3-none-any.whl /opt/runner/
+RUN python -m pip install --no-deps /opt/runner/stack_runner-1.2.3-py3-none-any.whl
+LABEL runner/parts="base=7170b4ba3773 env=44136fa355b3 apt=4f53cda18c2b requirements=f62ada03bafe runner=52839ed66701"
+ENV HOME=/home/runner
+WORKDIR /app
+USER 1000:1000
