@@ -20,8 +20,9 @@ from typing import Any
 from runner.errors import EngineError
 from runner.orchestrators.base import AttemptEnded, Launcher, LedgerLike
 from runner.orchestrators.flavors.local.environments import Environments
-from runner.orchestrators.flavors.local.machine import Machine, Shares, thread_variables
+from runner.orchestrators.flavors.local.machine import Machine, Shares
 from runner.orchestrators.flavors.local.uploads import Uploads
+from runner.orchestrators.threads import thread_variables
 from runner.plan.deployment import DeployedStep, StepJob, job_fields
 from runner.processes import kill_marked
 from runner.records import LogLines, result_from

@@ -80,15 +80,6 @@ class Shares:
             self.load[number] -= cpu / len(cpus)
 
 
-def thread_variables(resources: Mapping[str, Any]) -> dict[str, str]:
-    """Variables that keep numeric libraries to the step's processors; they are read when a library is loaded."""
-    if "cpu_count" not in resources:
-        return {}
-    count = str(math.ceil(resources["cpu_count"]))
-    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "POLARS_MAX_THREADS")
-    return dict.fromkeys(names, count)
-
-
 def _gpus(environ: Mapping[str, str]) -> tuple[str, ...]:
     visible = environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:

@@ -18,7 +18,7 @@ from runner.orchestrators.base import (
     Support,
     Traits,
 )
-from runner.orchestrators.flavors.local.environments import Environments, install_command, requirements_of, unmet
+from runner.orchestrators.flavors.local.environments import Environments, install_command, unmet
 from runner.orchestrators.flavors.local.hosts import LocalLauncher, walk_mark
 from runner.orchestrators.flavors.local.machine import Machine, this_machine
 from runner.orchestrators.flavors.local.settings import LocalSettings, LocalStepSettings
@@ -26,7 +26,9 @@ from runner.orchestrators.walk import walk
 from runner.plan.deployment import DeployedStep
 from runner.processes import kill_marked
 from runner.records import Event, LogLines
+from runner.requirements import requirements_of
 from runner.spec.common import format_memory
+from runner.spec.pipeline import IMAGE_DIGESTS
 
 READY = 8  # the most forked processes that wait for work; more steps at a time wait for the next fork
 
@@ -145,7 +147,7 @@ def _too_much(step: DeployedStep, machine: Machine) -> Iterator[Refusal]:
 def _of_an_image(step: DeployedStep) -> Iterator[Refusal]:
     """What of `settings.image` has no meaning for a process of this machine, rather than leaving it out unsaid."""
     for field in step.image:
-        if field not in ("requirements", "requirements_digest", "python"):
+        if field not in ("requirements", "python", "code", *IMAGE_DIGESTS):
             yield Refusal(
                 ("steps", step.name, "settings", "image", field),
                 "cannot-honour",

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from runner.orchestrators.flavors.local.machine import Machine, Shares, this_machine, thread_variables
+from runner.orchestrators.flavors.local.machine import Machine, Shares, this_machine
 
 MACHINE = Machine((0, 1, 2, 3), 1000, ("5", "7"))
 
@@ -67,8 +67,3 @@ def test_visible_devices(text: str, found: tuple[str, ...]) -> None:
 def test_this_machine_has_the_processors_of_this_process() -> None:
     machine = this_machine({})
     assert set(machine.cpus) == os.sched_getaffinity(0) and machine.memory > 0
-
-
-def test_thread_variables_round_up() -> None:
-    assert thread_variables({"cpu_count": 1.5})["OMP_NUM_THREADS"] == "2"
-    assert thread_variables({}) == {}

@@ -1,0 +1,168 @@
+"""The local_docker flavor's orchestrator: what the engine can give, and the walk over its launcher."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+
+from runner import integrations
+from runner.checks import Check
+from runner.docker_engine import engine_check
+from runner.errors import EngineError
+from runner.orchestrators.base import (
+    BaseOrchestrator,
+    Bundle,
+    Capabilities,
+    Refusal,
+    Remains,
+    StackLike,
+    Submission,
+    Support,
+    Traits,
+)
+from runner.orchestrators.container import FOLDER, RUN_ID, image_of, mark_of
+from runner.orchestrators.flavors.local_docker import translate
+from runner.orchestrators.flavors.local_docker.engine import Info, Refused, connect, info_of
+from runner.orchestrators.flavors.local_docker.launcher import DockerLauncher
+from runner.orchestrators.flavors.local_docker.settings import LocalDockerSettings, LocalDockerStepSettings
+from runner.orchestrators.walk import walk
+from runner.plan.deployment import DeployedStep, Deployment
+from runner.records import Event, LogLines
+from runner.spec.common import format_memory
+
+
+class LocalDockerOrchestrator(BaseOrchestrator):
+    """Runs each step in a container of its own on this machine; needs a Docker Engine."""
+
+    flavor = "local_docker"
+    Settings = LocalDockerSettings
+    StepSettings = LocalDockerStepSettings
+    needs_image = True
+    traits = Traits("Docker Engine", "one machine", "free", "runner, docker ps")
+    capabilities = Capabilities(
+        schedule=Support.CONTROLLER,
+        retry=Support.CONTROLLER,
+        timeout=Support.CONTROLLER,  # the walk stops the container
+        cpu=Support.NATIVE,
+        memory=Support.NATIVE,
+        gpu=Support.NATIVE,
+        disk=Support.NO,  # a container's size is limited by few storage drivers, and not by the usual one
+        shm=Support.NATIVE,
+        parallel=Support.CONTROLLER,
+        foreach=Support.CONTROLLER,
+        when=Support.CONTROLLER,
+        expand=Support.CONTROLLER,
+        cancel=Support.CONTROLLER,
+        logs=Support.NATIVE,
+    )
+
+    def refusals(self, steps: Iterable[DeployedStep], project: str) -> Iterator[Refusal]:
+        """Accelerators by their types, and what run_args say beside what the step says."""
+        for step in steps:
+            yield from translate.refusals(step, self.settings.run_args, self.settings.network)
+
+    def lacks(self, steps: Iterable[DeployedStep], project: str) -> Iterator[Refusal]:
+        """What the engine's machine does not have. An engine that does not answer is told of when it is needed."""
+        wanting = [step for step in steps if "cpu_count" in step.resources or "memory" in step.resources]
+        if not wanting:
+            return
+        try:
+            info = info_of(self.settings.docker_host, os.environ)
+        except EngineError:
+            return
+        for step in wanting:
+            yield from _too_much(step, info)
+
+    def checks(self, secret: Callable[[str], str]) -> Iterator[Check]:
+        """The Docker Engine, and the package that talks to it."""
+        yield integrations.sdk("docker")
+        yield engine_check("engine", self.settings.docker_host, os.environ)
+
+    def remains(self) -> Iterator[Remains]:
+        """Containers of runs."""
+        engine = connect(self.settings.docker_host, os.environ)
+        try:
+            found: dict[tuple[str, str], list[str]] = {}
+            for each in engine.marked():
+                labels = each["Labels"]
+                found.setdefault((labels.get(RUN_ID, ""), labels.get(FOLDER, "")), []).append(each["Id"][:12])
+        except Refused as error:
+            raise EngineError(error.message, "is it up? try: docker ps") from error
+        finally:
+            engine.close()
+        for (run_id, folder), ids in found.items():
+            what = f"{len(ids)} container{'s' if len(ids) > 1 else ''}"
+            yield Remains(run_id, folder, what, f"docker rm -f {' '.join(ids)}")
+
+    def compile(self, deployment: Deployment) -> Bundle:
+        """What the Docker SDK's containers.run is given for each step."""
+        made = translate.documents(deployment, self.settings.run_args, self.settings.network)
+        return Bundle(deployment.run_id, self.flavor, {"containers.json": made}, deployment)
+
+    def submit(self, bundle: Bundle, stack: StackLike) -> Submission:
+        """Nothing is started yet: the one who watches is the one who walks. Raises EngineError when none could."""
+        deployment = bundle.deployment
+        info_of(self.settings.docker_host, os.environ)
+        if url := translate.unreachable(deployment, self.settings.network):
+            raise EngineError(
+                f"a container cannot reach '{url}': there, this address is the container's own",
+                "set `network: host` in the stack's orchestrator, or write an address that containers reach, too",
+            )
+        for step in deployment.steps.values():
+            if not image_of(step):
+                raise EngineError(
+                    f"step '{step.name}' has no image", "name a ready one: settings: {image: {image: NAME:TAG}}"
+                )
+        return Submission(bundle.run_id, self.flavor)
+
+    def watch(self, submission: Submission, stack: StackLike) -> Iterator[Event | LogLines]:
+        """Walk the run to its end, from where its ledger and the engine say it is."""
+        settings = self.settings
+        deployment = stack.ledger.deployment(submission.run_id)
+        info = info_of(settings.docker_host, os.environ)
+        launcher = DockerLauncher(
+            engine=connect(settings.docker_host, os.environ),
+            info=info,
+            deployment=deployment,
+            ledger=stack.ledger,
+            run_args=settings.run_args,
+            network=settings.network,
+            user=_user(info),
+            folder=str(stack.folder.absolute()),
+            environ=os.environ,
+            threads=settings.max_parallel + 1,
+        )
+        yield from walk(deployment, stack.ledger, launcher, max_parallel=settings.max_parallel, done=stack.done)
+
+    def cancel(self, submission: Submission, stack: StackLike) -> None:
+        """Whoever walks the run is asked through the ledger; what a dead walk left is removed."""
+        engine = connect(self.settings.docker_host, os.environ)
+        try:
+            for each in engine.marked(mark_of(submission.run_id, stack.ledger.settings)):
+                engine.remove(each["Id"])
+        except Refused as error:
+            raise EngineError(error.message, "is it up? try: docker ps") from error
+        finally:
+            engine.close()
+
+
+def _user(info: Info) -> str:
+    """Whom the files in mounted folders belong to: whoever runs this. An engine without root rights calls him root."""
+    return "0:0" if info.rootless else f"{os.getuid()}:{os.getgid()}"
+
+
+def _too_much(step: DeployedStep, info: Info) -> Iterator[Refusal]:
+    has = {
+        "cpu_count": (info.cpus, f"{info.cpus} processors"),
+        "memory": (info.memory, f"{info.memory / 1024**3:.1f}GiB of memory"),
+    }
+    for field, (most, words) in has.items():
+        wanted = step.resources.get(field, 0)
+        if most and wanted > most:
+            shown = format_memory(wanted) if field == "memory" else f"{wanted:g}"
+            yield Refusal(
+                ("steps", step.name, "resources", field),
+                "not-enough",
+                f"step '{step.name}' asks for {field} {shown}, and the engine's machine has {words}",
+                "ask for less, or run it on a stack whose engine has more",
+            )
