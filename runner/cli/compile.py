@@ -15,6 +15,7 @@ from runner.engine.run import compiled, prepare
 from runner.project import find_pipeline, find_project
 
 RUN_ID = "${run.id}"  # each run fills in its own
+_YAML, _SEPARATOR = (".yaml", ".yml"), "---\n"  # several documents in one text are told apart by it
 
 
 @click.command(
@@ -35,9 +36,9 @@ def compile(pipeline: Path, output: Path | None, **options: Any) -> None:
     prepared = prepare(project, request(find_pipeline(project, pipeline), **options), to_run=True, ask=False)
     tell_notes(prepared.notes)
     for name, document in compiled(prepared, RUN_ID).documents.items():
-        text = as_text(document)
+        text = as_text(name, document)
         if output is None:
-            print(f"# {name}\n{text}", end="")
+            print(f"{_SEPARATOR if name.endswith(_YAML) else ''}# {name}\n{text}", end="")
             continue
         path = output / name
         with writing(path):
@@ -46,6 +47,10 @@ def compile(pipeline: Path, output: Path | None, **options: Any) -> None:
         print(path)
 
 
-def as_text(document: Any) -> str:
-    """A document as the text of its file: JSON, which is YAML too; what is text already stays as it is."""
+def as_text(name: str, document: Any) -> str:
+    """A document as the text of its file: YAML where the file's name says so, else JSON; text stays as it is."""
+    if name.endswith(_YAML) and not isinstance(document, str):
+        from runner.document.write import to_manifest  # slow to import, and few flavors write YAML
+
+        return to_manifest(document)
     return document if isinstance(document, str) else json.dumps(document, indent=2, ensure_ascii=False) + "\n"

@@ -18,6 +18,7 @@ VERBS = {
     "validate": ("runner.cli.validate:validate", "Show every problem of every document."),
     "schema": ("runner.cli.schema:schema", "Print JSON Schema of the documents."),
     "plan": ("runner.cli.plan:plan", "Show what a run would do, and why."),
+    "build": ("runner.cli.build:build", "Build the images that steps run in."),
     "compile": ("runner.cli.compile:compile", "Print the engine's own documents."),
     "run": ("runner.cli.run:run", "Run a pipeline."),
     "runs": ("runner.cli.runs:runs", "List, show, follow, cancel, resume, delete runs."),

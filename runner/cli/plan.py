@@ -13,7 +13,7 @@ import click
 from runner.cli.options import examples, format_option, pipeline_argument, request_options
 from runner.cli.output import columns, tell_notes
 from runner.cli.parameters import request
-from runner.engine.run import Request, prepare
+from runner.engine.run import Request, images_for, prepare
 from runner.errors import UsageError
 from runner.project import Project, find_pipeline, find_project, load_pipeline
 from runner.project.honour import on_all_flavors
@@ -53,7 +53,11 @@ def plan(pipeline: Path, exit_code: bool, all_flavors: bool, format_: str, **opt
     prepared = prepare(project, request(find_pipeline(project, pipeline), **options))
     tell_notes(prepared.notes)
     planned, origins = prepared.plan, prepared.origins()
-    text = plan_text(planned, columns(sys.stdout), origins) if format_ == "text" else FORMATS[format_](planned, origins)
+    images = images_for(prepared) if format_ in ("text", "json") else None
+    if format_ == "text":
+        text = plan_text(planned, columns(sys.stdout), origins, images)
+    else:
+        text = plan_json(planned, origins, images) if format_ == "json" else FORMATS[format_](planned, origins)
     print(text, end="")
     return CHANGES if exit_code and planned.would_run else 0
 

@@ -8,12 +8,13 @@ from typing import Any
 
 import click
 
+from runner.cli.building import Telling
 from runner.cli.detach import detach as start_detached
 from runner.cli.options import examples, format_option, pipeline_argument, request_options
 from runner.cli.output import tell_notes
 from runner.cli.parameters import as_arguments, request
 from runner.cli.show import request_cancel, show
-from runner.engine.run import prepare, start
+from runner.engine.run import prepare, start, with_images
 from runner.project import find_pipeline, find_project
 
 
@@ -42,5 +43,6 @@ def run(pipeline: Path, detach: bool, run_id: str | None, format_: str, **option
         return start_detached(project, [str(pipeline), *as_arguments(**options)], format_)
     prepared = prepare(project, request(pipeline, **options), to_run=True)
     tell_notes(prepared.notes)
+    prepared = with_images(prepared, Telling())
     waves = {step.step.name: step.wave for step in prepared.plan.steps}
     return show(start(prepared, run_id), format_, cancel=partial(request_cancel, project), waves=waves)

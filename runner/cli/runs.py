@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from runner.cli.building import Telling
 from runner.cli.detach import output_of
 from runner.cli.options import Commands, echo_json, examples, format_option, lazily, run_argument, store_option
 from runner.cli.output import columns, write_lines
@@ -118,7 +119,7 @@ def resume(run: str, stack: str | None, format_: str) -> int:
         note = f"note: '{file}' has changed since; this run keeps its plan, and `runner run {file}` makes a new one"
         click.echo(note, err=True)
     return show_run(
-        resume_run(project, run_id, stack),
+        resume_run(project, run_id, stack, Telling()),
         format_,
         cancel=partial(request_cancel, project),  # by now the run is on record here
         recorded=lambda: history.find(project, run_id),

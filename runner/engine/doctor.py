@@ -47,7 +47,7 @@ def examined(
 
 def _subjects(project: Project, stack: Stack, secret: examine.Secret, environ: Mapping[str, str]) -> list[_Subject]:
     found = [
-        _Subject("orchestrator", partial(_orchestrator, stack, secret), _PATH),
+        _Subject("orchestrator", partial(_orchestrator, project, stack, secret), _PATH),
         _Subject("artifact store", partial(examine.artifact_store, stack, secret), _PATH),
         _Subject("secret store", partial(examine.secret_store, project, stack, secret, environ), _PATH),
     ]
@@ -78,12 +78,17 @@ def _why(chosen_by: str) -> str:
     return chosen_by if chosen_by.endswith("named") else f"{chosen_by} names it"
 
 
-def _orchestrator(stack: Stack, secret: examine.Secret) -> Iterator[Check]:
+def _orchestrator(project: Project, stack: Stack, secret: examine.Secret) -> Iterator[Check]:
     try:
         require_available(stack.orchestrator)
     except RunnerError as error:
         yield Check("orchestrator", False, error.message, error.help)
-    yield from stack.orchestrator.checks(secret)
+    well = True
+    for check in stack.orchestrator.checks(secret):
+        well = well and check.ok
+        yield check
+    if well:
+        yield from examine.orphans(project, stack)
 
 
 # -- side by side ------------------------------------------------------------------------------------------------------

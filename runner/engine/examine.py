@@ -10,6 +10,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from pathlib import Path
 
 from runner import __version__, integrations
 from runner.artifact_store.base import ArtifactStore
@@ -17,6 +18,7 @@ from runner.artifact_store.stores import open_store
 from runner.catalog import open_catalog
 from runner.checks import Check
 from runner.docker_engine import engine_check
+from runner.engine.lock import is_walked
 from runner.errors import RunnerError
 from runner.images.logins import login_of
 from runner.images.registry import Registry, place_of
@@ -85,6 +87,20 @@ def run_store(project: Project) -> Iterator[Check]:
         store.close()
     told = f"the newest run is {newest[0].run_id}, {newest[0].status}" if newest else "nothing has run yet"
     yield Check("run store", True, told)
+
+
+def orphans(project: Project, stack: Stack) -> Iterator[Check]:
+    """What is in the engine of runs that nobody walks any more."""
+    for left in stack.orchestrator.remains():
+        if left.folder and is_walked(Path(left.folder), left.run_id):
+            continue
+        told = f"{left.what} of run {left.run_id}, which is not going"
+        if Path(left.folder) == project.state.absolute():
+            help = f"go on with it: runner runs resume {left.run_id}; or: runner runs cancel {left.run_id}"
+            yield Check("orphans", False, told, f"{help}; or: {left.remove}")
+        else:
+            where = f", of the project in '{Path(left.folder).parent}'" if left.folder else ""
+            yield Check("orphans", False, told + where, f"remove them: {left.remove}")
 
 
 def artifact_store(stack: Stack, secret: Secret) -> Iterator[Check]:

@@ -116,9 +116,9 @@ def delete(project: Project, run_id: str, stack: str | None = None) -> None:
         raise UsageError(f"run '{run.run_id}' is still going", f"stop it first: runner runs cancel {run.run_id}")
     opened = lookup.stack_of(run.run_id)
     with _held(project, opened, run.run_id):  # so that nobody resumes it meanwhile
-        if run.status == INTERRUPTED:
-            with contextlib.suppress(StateError):  # without its deployment nobody knows what to stop
-                _stop_rest(project, opened, run.run_id)
+        # Without its deployment nobody knows what to stop; what has ended by itself has seldom left anything.
+        with contextlib.suppress(StateError if run.status == INTERRUPTED else RunnerError):
+            _stop_rest(project, opened, run.run_id)
         opened.ledger.delete_run(run.run_id)
         shutil.rmtree(project.state / "logs" / run.run_id, ignore_errors=True)
         if has_begun(project, run.run_id):

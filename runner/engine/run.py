@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runner.artifact_store.ledger import Ledger
 from runner.document.read import text_of
@@ -38,12 +38,13 @@ from runner.plan.code import CodeIndex
 from runner.plan.deployment import DeployedStep, Deployment, facts_of
 from runner.plan.fingerprint import part
 from runner.plan.modules import Modules
-from runner.plan.plan import RUN, Plan, PlannedStep, Selection
+from runner.plan.plan import RUN, UNKNOWN, Plan, PlannedStep, Selection
 from runner.project import (
     Pipeline,
     Project,
     Stack,
     choose_stack,
+    components_of,
     load_pipeline,
     load_stack,
     locate,
@@ -59,6 +60,9 @@ from runner.project.honour import as_problems
 from runner.records import DONE, Artifact, Event, LogLines, Run
 from runner.run_store.sqlite import SqliteRunStore
 
+if TYPE_CHECKING:
+    from runner.engine.images import Tell
+
 
 class Request(NamedTuple):
     """What the user asked for. `parameters` are typed values, or RawText from a command line."""
@@ -73,7 +77,8 @@ class Request(NamedTuple):
 
 
 class Prepared(NamedTuple):
-    """A plan, and what is needed to carry it out; `notes` are what the user should know beside it."""
+    """A plan, and what is needed to carry it out; `notes` are what the user should know beside it, `containers` what
+    steps run in, once `with_images` has made it ready."""
 
     plan: Plan
     project: Project
@@ -81,6 +86,7 @@ class Prepared(NamedTuple):
     pipeline: Pipeline
     document: tuple[str, str] = ("", "")
     notes: tuple[str, ...] = ()
+    containers: Mapping[str, dict[str, Any]] = {}
 
     def origins(self) -> dict[str, dict[str, str]]:
         """Step → each value that it has, as `resources.memory` → the file and the line that set it."""
@@ -88,6 +94,7 @@ class Prepared(NamedTuple):
 
 
 Happened = Iterator[Event | LogLines]
+NO_RUN = "no-run"  # in place of a run's id, where nothing is run
 
 
 def prepare(
@@ -97,7 +104,7 @@ def prepare(
 
     Raises InvalidDocuments, CannotPlan (what this stack or machine cannot do, each at its position), UsageError; with
     `to_run` also EngineError for a flavor that can be planned for and cannot run yet, before any store is reached.
-    Without `ask` the artifact store is not asked what is cached.
+    Without `ask` the artifact store is not asked what is cached, and a flavor that can only be compiled for will do.
     """
     env = os.environ if env is None else env
     pipeline = load_pipeline(project, request.pipeline, request.parameters, env)
@@ -105,7 +112,7 @@ def prepare(
     stack = load_stack(project, *choose_stack(project, request.stack, env, named), env)
     if problems := unreachable(stack):
         raise CannotPlan(problems, places(pipeline, stack))
-    if to_run:
+    if to_run and (ask or not stack.orchestrator.compiles):
         require_available(stack.orchestrator)
     store = open_run_store(project)
     try:
@@ -116,7 +123,7 @@ def prepare(
             store.close()
     problems = [_at(pipeline, stack, *obstacle) for obstacle in plan.obstacles if obstacle.path]
     steps = [planned.step for planned in plan.steps if planned.action != "reused"]
-    problems += as_problems(pipeline, stack, _refusals(stack.orchestrator, steps, project))
+    problems += as_problems(pipeline, stack, _refusals(stack.orchestrator, steps, project, components_of(stack)))
     if to_run and ask:
         problems += as_problems(pipeline, stack, missing_secrets(project, stack, steps))
     if problems:
@@ -137,7 +144,7 @@ def new_run_id(now: float | None = None) -> str:
 
 def deployment_of(prepared: Prepared, run_id: str) -> Deployment:
     """The plan with a run id."""
-    return deploy(
+    deployment = deploy(
         prepared.plan,
         run_id=run_id,
         artifact_store=prepared.stack.artifact_store,
@@ -145,13 +152,58 @@ def deployment_of(prepared: Prepared, run_id: str) -> Deployment:
         created=time.time(),
         orchestrator=prepared.stack.orchestrator_fields,
         secret_store=prepared.stack.secret_store,
-    )._replace(document=prepared.document)
+    )._replace(document=prepared.document, container_registry=prepared.stack.container_registry)
+    found = prepared.containers
+    steps = {name: step._replace(container=found.get(name, {})) for name, step in deployment.steps.items()}
+    return deployment._replace(steps=steps)
+
+
+def with_images(prepared: Prepared, tell: Tell) -> Prepared:
+    """The plan with what its steps run in: images that are missing are built and pushed, and `tell` hears how it goes.
+
+    Raises EngineError.
+    """
+    orchestrator = prepared.stack.orchestrator
+    if not orchestrator.needs_image:
+        return prepared
+    from runner.engine.images import made_ready  # only for flavors with images: start-up time counts
+
+    deployment = deployment_of(prepared, NO_RUN)
+    made = made_ready(deployment, orchestrator, prepared.project.state, tell, only=_will_run(prepared.plan))
+    return prepared._replace(containers={name: step.container for name, step in made.steps.items()})
+
+
+def build_images(prepared: Prepared, tell: Tell, *, push: bool) -> list[dict[str, Any]]:
+    """Make the images of all steps; facts of each. Without `push` they stay on the engine that makes them."""
+    from runner.engine.images import images_to_json, made_images  # as above
+
+    deployment = deployment_of(prepared, NO_RUN)
+    if not push:
+        deployment = deployment._replace(container_registry={})
+    return images_to_json(made_images(deployment, prepared.stack.orchestrator, prepared.project.state, tell))
+
+
+def images_for(prepared: Prepared) -> list[dict[str, Any]] | None:
+    """Facts of the images that the steps which would run need, as they are now; None for a flavor without images."""
+    orchestrator, names = prepared.stack.orchestrator, _will_run(prepared.plan)
+    if not orchestrator.needs_image:
+        return None
+    from runner.engine.images import images_of, images_to_json  # as above
+
+    found = images_of(deployment_of(prepared, NO_RUN), orchestrator)
+    shown = [image._replace(steps=tuple(name for name in image.steps if name in names)) for image in found]
+    return images_to_json(image for image in shown if image.steps)
 
 
 def compiled(prepared: Prepared, run_id: str) -> Bundle:
     """The engine's own documents; nothing is sent."""
-    with blamed(type(prepared.stack.orchestrator), prepared.stack.flavor):
-        return prepared.stack.orchestrator.compile(deployment_of(prepared, run_id))
+    orchestrator, deployment = prepared.stack.orchestrator, deployment_of(prepared, run_id)
+    if orchestrator.needs_image and not prepared.containers:
+        from runner.engine.images import unresolved  # as above
+
+        deployment = unresolved(deployment, orchestrator)
+    with blamed(type(orchestrator), prepared.stack.flavor):
+        return orchestrator.compile(deployment)
 
 
 def start(prepared: Prepared, run_id: str | None = None) -> Happened:
@@ -167,7 +219,7 @@ def start(prepared: Prepared, run_id: str | None = None) -> Happened:
         yield from _record(project, deployment, stack._replace(ledger=ledger), prepared.stack.orchestrator)
 
 
-def resume(project: Project, run_id: str, stack: str | None = None) -> Happened:
+def resume(project: Project, run_id: str, stack: str | None = None, tell: Tell = lambda progress: None) -> Happened:
     """Run what did not succeed, with the outputs of what did, whichever machine did it. The project's code is taken as
     it is now and here; artifact store and engine stay those of the run.
 
@@ -190,6 +242,11 @@ def resume(project: Project, run_id: str, stack: str | None = None) -> Happened:
         for refusal in _refusals(orchestrator, pending, project):
             raise StateError(f"run '{run_id}' cannot go on here: {refusal.message}", refusal.help)
         deployment = _as_it_is_here(deployment, ledger, project)
+        if orchestrator.needs_image:
+            from runner.engine.images import made_ready  # as above
+
+            names = {step.name for step in pending}
+            deployment = made_ready(deployment, orchestrator, project.state, tell, only=names)
         ledger.write_deployment(deployment)
         ledger.clear_cancel(run_id)
         if isinstance(ledger, HeldLedger):
@@ -209,6 +266,10 @@ def open_run_store(project: Project) -> SqliteRunStore | None:
     """The project's run store, or None when nothing has run yet."""
     path = project.state / "runner.db"
     return SqliteRunStore(path) if path.exists() else None
+
+
+def _will_run(plan: Plan) -> set[str]:
+    return {planned.step.name for planned in plan.steps if planned.action in (RUN, UNKNOWN)}
 
 
 # -- planning ----------------------------------------------------------------------------------------------------------
@@ -247,10 +308,15 @@ def _readable(project: Project, stack: Stack) -> Any:
     return opened.ledger.store
 
 
-def _refusals(orchestrator: BaseOrchestrator, steps: Iterable[DeployedStep], project: Project) -> Iterator[Refusal]:
+def _refusals(
+    orchestrator: BaseOrchestrator,
+    steps: Iterable[DeployedStep],
+    project: Project,
+    components: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Iterator[Refusal]:
     steps, kind = list(steps), type(orchestrator)
     with blamed(kind, orchestrator.flavor or kind.__name__):
-        yield from cannot_honour(orchestrator, steps, str(project.root))
+        yield from cannot_honour(orchestrator, steps, str(project.root), components)
         yield from orchestrator.lacks(steps, str(project.root))
 
 

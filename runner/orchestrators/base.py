@@ -127,6 +127,16 @@ class NoSettings(Spec):
     """Nothing can be set."""
 
 
+class Remains(NamedTuple):
+    """What is there of a run in an engine. `folder` is the state folder of its project, where that is known; `what`
+    says it in words, `remove` is the engine's own command that removes it."""
+
+    run_id: str
+    folder: str
+    what: str
+    remove: str
+
+
 class BaseOrchestrator:
     """One engine. Subclasses declare `Settings`, `StepSettings` and `capabilities`, and translate and run deployments.
 
@@ -134,7 +144,9 @@ class BaseOrchestrator:
     `cancel`. `compile` and `refusals` touch no engine and need no SDK.
 
     `remote`    steps do not run on this machine: they cannot reach an artifact store that is a folder of it
+    `needs_image` each step runs in an image; it is there before the flavor is asked to run it, as `step.container` says
     `available` False for a flavor whose documents are checked and planned for, and which cannot run anything yet
+    `compiles`  whether `compile` gives the engine's documents, although nothing may be run yet
     `advice`    capability → what to write instead of a setting that it does not honour
     """
 
@@ -144,7 +156,9 @@ class BaseOrchestrator:
     capabilities: ClassVar[Capabilities] = Capabilities()
     traits: ClassVar[Traits] = Traits()
     remote: ClassVar[bool] = False
+    needs_image: ClassVar[bool] = False
     available: ClassVar[bool] = True
+    compiles: ClassVar[bool] = True
     advice: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, settings: Spec | None = None) -> None:
@@ -162,6 +176,14 @@ class BaseOrchestrator:
         """
         yield from ()
 
+    def beside(self, steps: Iterable[DeployedStep], components: Mapping[str, Mapping[str, Any]]) -> Iterator[Refusal]:
+        """What this flavor cannot do with the stack's other components: kind → flavor and fields, empty for none. Pure.
+
+        A path leads to a value of a step, or to one in the stack: ("secret_store", "namespace"). Asked without steps
+        where a stack is looked at alone. Nothing, unless overridden.
+        """
+        yield from ()
+
     def lacks(self, steps: Iterable[DeployedStep], project: str) -> Iterator[Refusal]:
         """What these steps need and this machine or installation does not have right now. Nothing, unless overridden.
 
@@ -174,6 +196,13 @@ class BaseOrchestrator:
 
         Each thing is really tried, within seconds, and yielded as it is known; `secret` gives the value of a secret
         that the settings refer to. An SDK is imported in here. Errors become checks with a `help`.
+        """
+        yield from ()
+
+    def remains(self) -> Iterator[Remains]:
+        """What of runs is in the engine right now, whichever project they belong to. Nothing, unless overridden.
+
+        `runner doctor` names what belongs to no run that is going.
         """
         yield from ()
 
@@ -232,6 +261,14 @@ class AttemptEnded(NamedTuple):
     result: StepResult | None = None
 
 
+class Adopted(NamedTuple):
+    """An attempt that an earlier walk started, and that was taken over; `began` is seconds since 1970, UTC."""
+
+    step: str
+    attempt: int
+    began: float
+
+
 class Launcher(ABC):
     """What an engine without a DAG of its own gives to the walk: attempts that start, end and can be stopped."""
 
@@ -242,6 +279,15 @@ class Launcher(ABC):
     @abstractmethod
     def start(self, step: DeployedStep, job: Any) -> None:
         """Start one attempt (`job` is a StepJob); returns at once."""
+
+    def adopt(self, wanted: Callable[[str, int], bool]) -> list[Adopted]:
+        """Take over the attempts of this run that an earlier walk started and whose end nobody has told.
+
+        Their lines and their ends come by `poll`, as those of attempts that were started here. One of which
+        `wanted(step, attempt)` is not true is ended and forgotten before this returns. None, unless overridden: for
+        engines whose attempts end with the walk.
+        """
+        return []
 
     @abstractmethod
     def poll(self, timeout: float | None) -> list[AttemptEnded | LogLines]:

@@ -98,6 +98,8 @@ class Walk:
     def run(self) -> Happened:
         """From `run_started` to the run's last event."""
         yield self._run_started()
+        if self.resumed:
+            yield from self._adopt()
         yield from self._start_what_fits()
         while self.running or (not self._stopping and (self.ready or self.retry_at)):
             told: list[Event | LogLines] = []
@@ -115,6 +117,25 @@ class Walk:
             told += self._start_what_fits()
             yield from told
         yield from self._finish()
+
+    # -- taking over ---------------------------------------------------------------------------------------------------
+
+    def _adopt(self) -> Happened:
+        """Go on with what an earlier walk has started and could not see to its end."""
+        for step, attempt, began in self.launcher.adopt(self._is_wanted):
+            self.ready.remove(step)
+            deployed = self.deployment.steps[step]
+            self.attempts[step], self.started[step] = attempt, began
+            self.keys[step] = self._cache_key(deployed)
+            self.running[step] = self._job(deployed, attempt)
+            if deployed.timeout is not None:
+                left = deployed.timeout - max(0.0, self.clock() - began)
+                heapq.heappush(self.deadlines, (time.monotonic() + left, step, attempt))
+            yield self._event("step_started", step, attempt)._replace(time=began)
+
+    def _is_wanted(self, step: str, attempt: int) -> bool:
+        """Whether the attempt is one of a step that could start now: not done yet, and what it needs is there."""
+        return step in self.ready
 
     # -- starting ------------------------------------------------------------------------------------------------------
 

@@ -106,6 +106,7 @@ def step_job(deployment: Deployment, step: str, attempt: int = 0) -> StepJob:
         use_cache=deployment.use_cache,
         expires_after=deployed.expires_after,
         timeout=deployed.timeout,
+        code=deployed.container.get("code") or {},
     )
 
 

@@ -23,6 +23,8 @@ class DeployedStep(NamedTuple):
     `image`       `settings.image`
     `fingerprint` the parts of the cache key that are known before it runs, each a digest: code, parameters, outputs,
                   environment, image
+    `container`   what it runs in, empty where steps run without images: {"image": reference, by digest where the stack
+                  has a registry, "code": {"key": …, "digest": …} of an archive in the artifact store, or None}
     """
 
     name: str
@@ -40,6 +42,7 @@ class DeployedStep(NamedTuple):
     settings: dict[str, Any] = {}
     image: dict[str, Any] = {}
     fingerprint: dict[str, str] = {}
+    container: dict[str, Any] = {}
 
     @property
     def upstream(self) -> tuple[str, ...]:
@@ -61,6 +64,7 @@ class Deployment(NamedTuple):
     `use_cache`      False for `--no-cache`: results are stored but none is looked up
     `document`       the pipeline's file, absolute, and the digest of its text when this was planned
     `secret_store`   flavor and fields of where `${secrets.NAME}` is looked up; empty for the environment
+    `container_registry` flavor and fields of where images are pushed; empty for nowhere
     """
 
     run_id: str
@@ -79,6 +83,7 @@ class Deployment(NamedTuple):
     orchestrator: dict[str, Any] = {}
     document: tuple[str, str] = ("", "")
     secret_store: dict[str, Any] = {}
+    container_registry: dict[str, Any] = {}
 
 
 class StepJob(NamedTuple):
@@ -89,6 +94,8 @@ class StepJob(NamedTuple):
     `announce`  the worker records what nobody else does: its start, its log, its death. For engines that walk the DAG
                 themselves; the worker then is a process that watches over the step's own
     `secret_store` where secrets are looked up: flavor and fields, empty for the environment
+    `code`      the archive of the project's code that the worker unpacks and runs: {"key": …, "digest": …}; {"folder":
+                "."} for code in the folder that the worker starts in; empty for code in `project`
 
     Of a job that the worker settles itself (`announce`):
     `attempt`       0 for the next one that the ledger does not know
@@ -120,6 +127,7 @@ class StepJob(NamedTuple):
     echo: bool = False
     bound: bool = False
     left_out: tuple[str, ...] = ()
+    code: dict[str, str] = {}
 
 
 def facts_of(deployment: Deployment) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from typing import TYPE_CHECKING
 
@@ -42,16 +43,23 @@ def main(arguments: list[str]) -> int:
 
 def run(job: StepJob, told: Told | None = None) -> int:
     """Run a job in this process; `told` hears of secrets and of the result, which then is not written from here."""
-    if job.project and os.path.isdir(job.project):
+    if job.project and not job.code and os.path.isdir(job.project):
         os.chdir(job.project)
     sys.path[:1] = [os.getcwd()]
-    resolver, output = Resolver().begin(job), Output()
+    resolver, output, code = Resolver().begin(job), Output(), ""
     if told is None:
         resolver.on_secret = lambda: output.mask(resolver.secrets)
     else:
         resolver.on_secret = lambda: told.secrets(resolver.secrets)
     try:
         store = open_store(job.artifact_store, resolver.secret)
+        if "key" in job.code:
+            from runner.worker.code import unpacked  # most workers run where the code is
+
+            job = unpacked(job, store)
+            code = job.project
+        elif job.code:
+            job = job._replace(project=os.getcwd())
         result = execute(job, Ledger(store) if told is None else told.ledger(store), resolver)
         if result.error is not None:
             print((result.error.traceback or result.error.message).rstrip("\n"), file=sys.stderr)
@@ -61,6 +69,8 @@ def run(job: StepJob, told: Told | None = None) -> int:
         return EX_IOERR
     finally:
         output.settle()
+        if code:
+            shutil.rmtree(code, ignore_errors=True)
 
 
 def _read(argument: str) -> StepJob:

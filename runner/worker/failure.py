@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from types import TracebackType
 
@@ -22,8 +23,14 @@ def failure_of(error: BaseException, project: str) -> Failure:
         _relative(frame, root) for frame in frames if frame.file.startswith(root) and "site-packages" not in frame.file
     ]
     text = "".join(traceback.format_exception(type(error), error, trace))
-    reason = "out-of-memory" if isinstance(error, MemoryError) else "exception"
-    return Failure(reason, _message(error), type(error).__name__, tuple(users or frames), text)
+    return Failure(_reason(error), _message(error), type(error).__name__, tuple(users or frames), text)
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, MemoryError):
+        return "out-of-memory"
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return "disk" if full else "exception"
 
 
 def _without_ours(trace: TracebackType | None) -> TracebackType | None:

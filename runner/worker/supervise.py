@@ -144,6 +144,7 @@ class _Watch:
         self.began = time.time()
         self.parent = os.getppid()
         self.reason = ""
+        self.starved = _starved()
         self.kill_at = float("inf")
         self.time_is_up = time.monotonic() + (job.timeout or float("inf"))
         self.next_look = 0.0
@@ -224,6 +225,8 @@ class _Watch:
         job, result = self.job, self.told
         if result is not None and (result.status == SUCCEEDED or not self.reason):
             return result
+        if code == -signal.SIGKILL and not self.reason and _starved() > self.starved:
+            self.reason = "out-of-memory"
         error = _failure(self.reason, code, job.timeout)
         self.log.add(f"error: {error.message}\n".encode())
         return StepResult(
@@ -240,6 +243,15 @@ class _Watch:
         )
 
 
+def _starved() -> int:
+    """How many processes of this container the kernel has killed for want of memory; outside of containers none."""
+    for path in ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control"):
+        with contextlib.suppress(OSError, ValueError), open(path, encoding="ascii") as file:
+            counts = dict(line.split() for line in file)
+            return int(counts.get("oom_kill", 0))
+    return 0
+
+
 def _available(pipe: int) -> bytes | None:
     """What can be read now: nothing (None) or, at its end, b""."""
     try:
@@ -254,6 +266,7 @@ def _failure(reason: str, code: int, timeout: float | None) -> Failure:
         "timeout": f"it took longer than its timeout of {timeout:g} s" if timeout else "",
         "signal": f"the process was killed by signal {-code}" if code < 0 else "the engine told it to end (SIGTERM)",
         "lost": "the process that had started it is gone",
+        "out-of-memory": "it took more memory than there is in its container, and the kernel killed it",
         "exit": f"the process ended with exit code {code} and left no result",
     }
     return Failure(reason, words.get(reason) or REASONS[reason])

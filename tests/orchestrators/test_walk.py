@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from runner.artifact_store.ledger import Ledger
 from runner.artifact_store.local import LocalArtifactStore
 from runner.artifact_store.materializers import save
-from runner.orchestrators.base import AttemptEnded, Launcher, LogLines
+from runner.orchestrators.base import Adopted, AttemptEnded, Launcher, LogLines
 from runner.orchestrators.walk import walk
 from runner.plan.deployment import DeployedStep, Deployment, StepJob
 from runner.records import Event, Failure, Run, StepResult, fold
@@ -238,3 +239,55 @@ def test_a_result_whose_artifact_is_gone_is_no_answer(ledger: Ledger) -> None:
     ledger.store.delete(run.steps["a"].outputs["output"].uri)
     _, events = play(ledger, Play(ledger), step("a", cache=False), done={})
     assert [e.attempt for e in events if e.event == "step_started"] == [2]
+
+
+class Adopting(Play):
+    """It finds attempts of an earlier walk."""
+
+    found: tuple[tuple[str, int], ...] = ()
+    dropped: tuple[tuple[str, int], ...] = ()
+
+    def adopt(self, wanted: Callable[[str, int], bool]) -> list[Adopted]:
+        kept = [each for each in self.found if wanted(*each)]
+        self.dropped = tuple(each for each in self.found if each not in kept)
+        for name, attempt in kept:
+            self.jobs[name, attempt] = StepJob("r1", name, attempt, "m:f", {}, {}, (), {}, {}, "")
+        return [Adopted(name, attempt, 50.0) for name, attempt in kept]
+
+
+def adopting(ledger: Ledger, *found: tuple[str, int], **script: list[str]) -> Adopting:
+    launcher = Adopting(ledger, script)
+    launcher.found = found
+    return launcher
+
+
+def test_a_resumed_walk_goes_on_with_attempts_that_are_going(ledger: Ledger) -> None:
+    launcher = adopting(ledger, ("a", 2))
+    run, events = play(ledger, launcher, step("a"), step("b", "a"), done={})
+    started = [(event.step, event.attempt, event.time) for event in events if event.event == "step_started"]
+    assert run.status == "succeeded" and started[0] == ("a", 2, 50.0)
+    assert [each[:2] for each in started] == [("a", 2), ("b", 1)]
+
+
+def test_what_is_not_adopted_is_what_is_done_or_cannot_start_yet(ledger: Ledger) -> None:
+    launcher = adopting(ledger, ("a", 1), ("c", 1))
+    play(ledger, launcher, step("a"), step("b"), step("c", "b"), done={"a": {}})
+    assert launcher.dropped == (("a", 1), ("c", 1))
+
+
+def test_a_new_run_adopts_nothing(ledger: Ledger) -> None:
+    launcher = adopting(ledger, ("a", 7))
+    run, _ = play(ledger, launcher, step("a"))
+    assert run.steps["a"].attempt == 1
+
+
+def test_an_adopted_attempt_that_fails_is_tried_again_as_the_next(ledger: Ledger) -> None:
+    launcher = adopting(ledger, ("a", 3), a=["broken"])
+    run, _ = play(ledger, launcher, step("a", retry=RETRY), done={})
+    assert (run.status, run.steps["a"].attempt) == ("succeeded", 4)
+
+
+def test_an_adopted_attempt_has_the_rest_of_its_time(ledger: Ledger) -> None:
+    launcher = adopting(ledger, ("a", 1), a=["wait"] * 10_000)
+    run, _ = play(ledger, launcher, step("a", timeout=60.0), done={})
+    assert run.steps["a"].error is not None and run.steps["a"].error.reason == "timeout"
