@@ -31,6 +31,15 @@ import time
 def burn(i, seconds):
     return use_cpu(seconds) and i
 '''
+NAPS = '''"""Steps that wait."""
+
+import time
+
+
+def nap(i, seconds):
+    time.sleep(seconds)
+    return i
+'''
 ARRAY = '''"""Steps that hand over an array."""
 
 import numpy as np
@@ -114,6 +123,12 @@ def burn(folder: Path, count: int, seconds: float) -> Path:
     return _project(folder, {"work": BURN}, "burn", steps)
 
 
+def naps(folder: Path, count: int, seconds: float) -> Path:
+    """Independent steps that each wait for so many seconds."""
+    steps = [_step(f"s{i}", "work:nap", f"    parameters: {{i: {i}, seconds: {seconds}}}\n") for i in range(count)]
+    return _project(folder, {"work": NAPS}, "naps", steps)
+
+
 def array(folder: Path, elements: int) -> Path:
     """One step makes an array of so many float64, the next sums it up."""
     steps = [
@@ -128,6 +143,13 @@ def stack(project: Path, *, max_parallel: int = 1, isolation: str = "process") -
     path = project / f"stack-{isolation}-{max_parallel}.yaml"
     fields = f"{{flavor: local, max_parallel: {max_parallel}, isolation: {isolation}}}"
     path.write_text(f"kind: stack\nname: bench\norchestrator: {fields}\n")
+    return path
+
+
+def docker_stack(project: Path, *, max_parallel: int = 1) -> Path:
+    """A stack whose steps are containers."""
+    path = project / f"stack-docker-{max_parallel}.yaml"
+    path.write_text(f"kind: stack\nname: d\norchestrator: {{flavor: local_docker, max_parallel: {max_parallel}}}\n")
     return path
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,7 +10,7 @@ from statistics import median
 from typing import NamedTuple
 
 import projects
-from measure import Contestant, Sample, seconds, take_turns
+from measure import Contestant, Sample, once, seconds, take_turns
 
 PYTHON = sys.executable
 RUNNER = str(Path(PYTHON).parent / "runner")
@@ -161,6 +162,22 @@ def arrays(setting: Setting) -> Iterator[Row]:
     yield Row("the runner's memory with 1 GiB between steps", own[0], own[1], "with 8 bytes between them", 1.1, "MB")
 
 
+def docker(setting: Setting) -> Iterator[Row]:
+    """Steps that are containers, beside containers of the same image that do nothing; needs a Docker Engine."""
+    project = projects.chain(setting.folder / "docker-chain", 10)
+    own = _in_docker(project)
+    once(own)  # makes the image
+    bare = ["sh", "-c", f"for i in $(seq 10); do docker run --rm {_image(own)} python -c pass || exit 1; done"]
+    found = take_turns({"run": own, "bare": Contestant(bare, project)}, setting.times(5))
+    beside = "ten times `docker run … python -c pass`"
+    yield _row("chain of 10, a container each", found["run"], found["bare"], beside, 1.3)
+    project = projects.naps(setting.folder / "docker-naps", 8, 1.0)
+    sides = {str(n): _in_docker(project, max_parallel=n) for n in (1, 2)}
+    found = take_turns(sides, setting.times(3))
+    half = seconds(found["1"]) / 2
+    yield Row("8 containers of 1 s, `max_parallel: 2`", seconds(found["2"]), half, "half the time of one by one", 1.15)
+
+
 GROUPS: dict[str, Callable[[Setting], Iterator[Row]]] = {
     "startup": startup,
     "documents": documents,
@@ -170,6 +187,7 @@ GROUPS: dict[str, Callable[[Setting], Iterator[Row]]] = {
     "fan": fans,
     "parallel": parallel,
     "array": arrays,
+    "docker": docker,
 }
 
 
@@ -177,6 +195,17 @@ def run(project: Path, *, max_parallel: int = 1, isolation: str = "process") -> 
     """`runner run` in this project, its state put away before each time."""
     stack = projects.stack(project, max_parallel=max_parallel, isolation=isolation)
     return Contestant([RUNNER, "run", "pipeline.yaml", "--stack", str(stack)], project, [project / ".runner"])
+
+
+def _in_docker(project: Path, *, max_parallel: int = 1) -> Contestant:
+    stack = projects.docker_stack(project, max_parallel=max_parallel)
+    return Contestant([RUNNER, "run", "pipeline.yaml", "--stack", str(stack)], project, [project / ".runner"])
+
+
+def _image(run: Contestant) -> str:
+    """The tag of the image that its steps run in."""
+    told = once(Contestant([RUNNER, "compile", *run.command[2:]], run.folder)).output
+    return str(json.loads(told.partition("\n")[2])["s0"]["image"])
 
 
 def _floor_steps(project: Path, count: int) -> Contestant:

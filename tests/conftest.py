@@ -7,7 +7,14 @@ import signal
 import pytest
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ["object_stores", "real_engines", "token_registry", "worker_image"]  # from tests/engines
+pytest_plugins = [
+    "object_stores",
+    "real_engines",
+    "token_registry",
+    "worker_image",
+    "docker_bench",
+    "podman_service",
+]  # from tests/engines
 
 settings.register_profile("runner", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
 settings.load_profile("runner")

@@ -6,11 +6,13 @@ makes a missing one an error instead. `make engines` starts them.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -42,7 +44,12 @@ def _registry() -> bool:
     return _serves(REGISTRY) and shutil.which("docker-registry") is not None
 
 
-ENGINES: Mapping[str, Callable[[], bool]] = {"docker": _docker, "registry": _registry}
+def _podman() -> bool:
+    """Whether one is installed that the tests can start, and hand an image to."""
+    return shutil.which("podman") is not None and os.getuid() == 0 and _docker()
+
+
+ENGINES: Mapping[str, Callable[[], bool]] = {"docker": _docker, "podman": _podman, "registry": _registry}
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -90,6 +97,17 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 def registry() -> str:
     """The address of a registry that anybody may push to."""
     return REGISTRY
+
+
+@pytest.fixture(scope="session")
+def python_image(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The base image of this interpreter's version, made when it is not there."""
+    with open(tmp_path_factory.getbasetemp().parent / "python-image.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the other processes of these tests want it too
+        script = Path(__file__).parent / "python-image"
+        done = subprocess.run([script], env=os.environ | {"PYTHON": sys.executable}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return f"python:{sys.version_info.major}.{sys.version_info.minor}-slim"
 
 
 @pytest.fixture(scope="session")
