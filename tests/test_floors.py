@@ -9,8 +9,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 FLOORS = [
-    {"errors", "checks", "spec", "records", "processes", "requirements"},
-    {"document", "plan", "plugins", "integrations", "docker_engine"},
+    {"errors", "checks", "spec", "records", "processes"},
+    {"document", "plan", "plugins", "integrations", "docker_engine", "requirements"},
     {"validate", "run_store", "catalog", "artifact_store", "secret_store", "images", "report", "orchestrators"},
     {"project", "engine", "worker", "testing"},
     {"scheduler", "web"},

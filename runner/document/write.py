@@ -8,12 +8,21 @@ from collections.abc import Collection, Mapping
 from itertools import pairwise
 from typing import Any
 
+# Text that no version of YAML takes for a number, a time, a boolean, or for syntax.
+_PLAIN = re.compile("[A-Za-z/][A-Za-z0-9_./-]*")
+_WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
+_ONE_LINE = 1_000_000  # characters: a command line in several lines is harder to read than in one
 _MARK = re.compile(r"^---(?=\s|\Z)", re.MULTILINE)
 
 
 def to_yaml(value: Mapping[str, Any]) -> str:
     """A document that reads back as this value; keys keep their order."""
     return _dumped(dict(value))
+
+
+def to_manifest(value: Mapping[str, Any]) -> str:
+    """The same for readers of YAML 1.1, as Kubernetes' are: what they could take for anything but text is quoted."""
+    return _dumped(_quoted(value), width=_ONE_LINE)
 
 
 def edited(text: str, fields: Mapping[str, Any], removed: Collection[str] = ()) -> str:
@@ -41,19 +50,32 @@ def segments(text: str) -> list[tuple[int, str]]:
     return found
 
 
-def _dumped(value: Any) -> str:
+def _dumped(value: Any, width: int = 110) -> str:
     stream = io.StringIO()
-    _yaml().dump(value, stream)
+    _yaml(width).dump(value, stream)
     return stream.getvalue()
 
 
-def _yaml() -> Any:
+def _quoted(value: Any) -> Any:
+    from ruamel.yaml.scalarstring import DoubleQuotedScalarString, SingleQuotedScalarString  # as below
+
+    if isinstance(value, str):
+        if _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
+            return value
+        easier = '"' in value and value.isprintable()  # JSON has no end of them
+        return SingleQuotedScalarString(value) if easier else DoubleQuotedScalarString(value)
+    if isinstance(value, Mapping):
+        return {_quoted(key): _quoted(member) for key, member in value.items()}
+    return [_quoted(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+def _yaml(width: int = 110) -> Any:
     from ruamel.yaml import YAML  # slow to import, and only what writes needs it
 
     yaml = YAML(typ="rt", pure=True)
     yaml.version = None
     yaml.default_flow_style = False
-    yaml.width = 110
+    yaml.width = width
     yaml.preserve_quotes = True
     yaml.indent(mapping=2, sequence=4, offset=2)
     return yaml

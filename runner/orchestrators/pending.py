@@ -15,6 +15,7 @@ class PendingOrchestrator(BaseOrchestrator):
     """Declares settings and capabilities; everything that touches the engine says that it cannot yet."""
 
     available: ClassVar[bool] = False
+    compiles: ClassVar[bool] = False
 
     def compile(self, deployment: Deployment) -> Bundle:
         require_available(self)

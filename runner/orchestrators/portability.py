@@ -9,6 +9,7 @@ from runner.errors import EngineError
 from runner.orchestrators import registry
 from runner.orchestrators.base import BaseOrchestrator, Refusal, Support
 from runner.plan.deployment import DeployedStep
+from runner.spec.pipeline import IMAGE_DIGESTS
 
 # What a step may ask for, as a path in it → the capability that carries it out.
 CAPABILITY = {
@@ -27,10 +28,15 @@ OTHER = "-"  # a setting of another flavor
 Path = tuple[str, ...]
 
 
-def cannot_honour(orchestrator: BaseOrchestrator, steps: Iterable[DeployedStep], root: str) -> Iterator[Refusal]:
+def cannot_honour(
+    orchestrator: BaseOrchestrator,
+    steps: Iterable[DeployedStep],
+    root: str,
+    components: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Iterator[Refusal]:
     """What this flavor, set up like this, cannot honour of these steps, with the flavors that can. Pure.
 
-    `root` is the project's root folder.
+    `root` is the project's root folder, `components` those of the stack: kind → flavor and fields.
     """
     steps = list(steps)
     by_name = {step.name: step for step in steps}
@@ -41,6 +47,8 @@ def cannot_honour(orchestrator: BaseOrchestrator, steps: Iterable[DeployedStep],
         step = by_name.get(refusal.path[1]) if about else None
         others = asked.told(step, refusal.path) if step is not None else ""
         yield refusal._replace(help="; ".join(filter(None, (refusal.help, others))) or None)
+    if components is not None:
+        yield from (found for found in orchestrator.beside(steps, components) if found.path[:1] == ("steps",))
 
 
 def refusals(orchestrator: BaseOrchestrator, steps: Iterable[DeployedStep]) -> Iterator[Refusal]:
@@ -82,9 +90,10 @@ def require_available(orchestrator: BaseOrchestrator) -> None:
     """Raise EngineError for a flavor that is checked and planned for, and cannot run anything yet."""
     if not orchestrator.available:
         ready = [name for name in registry.BUILTINS if registry.flavor(name).available]
+        verbs = "`validate`, `plan` and `compile`" if orchestrator.compiles else "`validate` and `plan`"
         raise EngineError(
             f"this version of runner cannot run anything on flavor '{orchestrator.flavor}' yet",
-            f"`validate` and `plan` work with it; flavors that can run now: {', '.join(ready)}",
+            f"{verbs} work with it; flavors that can run now: {', '.join(ready)}",
         )
 
 
@@ -156,7 +165,7 @@ def _used(step: DeployedStep, written: Mapping[str, Mapping[str, Any]]) -> Itera
         if value := _value(step, path):
             yield path, value
     for field, value in step.image.items():
-        if field != "requirements_digest":
+        if field not in IMAGE_DIGESTS:
             yield ("settings", "image", field), value
     for flavor, fields in written.items():
         yield from ((("settings", flavor, field), value) for field, value in fields.items())

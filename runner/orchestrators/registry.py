@@ -19,8 +19,8 @@ BASE = "runner.orchestrators.base:BaseOrchestrator"
 SPEC = "runner.spec.common:Spec"
 BUILTINS = {
     "local": "runner.orchestrators.flavors.local.orchestrator:LocalOrchestrator",
-    "local_docker": "runner.orchestrators.flavors.local_docker:LocalDockerOrchestrator",
-    "kubernetes": "runner.orchestrators.flavors.kubernetes:KubernetesOrchestrator",
+    "local_docker": "runner.orchestrators.flavors.local_docker.orchestrator:LocalDockerOrchestrator",
+    "kubernetes": "runner.orchestrators.flavors.kubernetes.orchestrator:KubernetesOrchestrator",
     "kubeflow": "runner.orchestrators.flavors.kubeflow:KubeflowOrchestrator",
     "airflow": "runner.orchestrators.flavors.airflow:AirflowOrchestrator",
     "vertex": "runner.orchestrators.flavors.vertex:VertexOrchestrator",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from pydantic import ValidationError
+
 from runner.document.node import UNKNOWN
 from runner.errors import Position, Problem
 from runner.orchestrators import registry
@@ -15,7 +17,7 @@ from runner.plan.steps import complete
 from runner.project.folder import Project
 from runner.project.origins import locate
 from runner.project.pipelines import Pipeline, step_images, step_settings
-from runner.project.stacks import Stack
+from runner.project.stacks import Stack, components_of
 from runner.spec.pipeline import PipelineSpec
 from runner.spec.stack import StackDefaults
 
@@ -23,9 +25,13 @@ from runner.spec.stack import StackDefaults
 def refused(project: Project, pipeline: Pipeline, stack: Stack) -> list[Problem]:
     """What the stack's flavor cannot honour of this pipeline, on whatever machine. Parameters may lack values."""
     pipeline = pipeline._replace(spec=_without_unknown(pipeline.spec))
-    settings = step_settings(pipeline.spec, type(stack.orchestrator), stack.flavor)
+    try:
+        settings = step_settings(pipeline.spec, type(stack.orchestrator), stack.flavor)
+    except ValidationError:  # without what depends on a parameter they are not whole: told when it has a value
+        return []
     steps = _steps(project, pipeline, settings, stack.defaults)
-    return as_problems(pipeline, stack, cannot_honour(stack.orchestrator, steps, str(project.root)))
+    refusals = cannot_honour(stack.orchestrator, steps, str(project.root), components_of(stack))
+    return as_problems(pipeline, stack, refusals)
 
 
 def as_problems(pipeline: Pipeline, stack: Stack | None, refusals: Iterable[Refusal]) -> list[Problem]:

@@ -132,16 +132,27 @@ def default_artifact_store(project: Project) -> dict[str, Any]:
     return {"flavor": "local", "path": str(project.state / "artifacts")}
 
 
+def components_of(stack: Stack) -> dict[str, dict[str, Any]]:
+    """Kind → flavor and fields of what a stack has beside its orchestrator."""
+    return {kind: getattr(stack, kind) for kind in COMPONENT_KINDS if kind != "orchestrator"}
+
+
 def unreachable(stack: Stack) -> list[Problem]:
-    """The problem of a stack whose steps run elsewhere and whose artifacts are in a folder of this machine."""
+    """The problems of a stack whose steps run elsewhere and cannot reach what its other components say: artifacts in a
+    folder of this machine, secrets."""
     from runner.orchestrators.portability import unreachable_store  # where a stack is used: start-up time counts
 
     written = stack.artifact_store if stack.places and stack.places[0].node.has(("artifact_store",)) else None
     refusal = unreachable_store(type(stack.orchestrator), stack.flavor, written)
+    problems = [
+        Problem(stack.places[0].position(found.path), found.code, found.message, found.help)
+        for found in stack.orchestrator.beside([], components_of(stack))
+        if stack.places
+    ]
     if refusal is None:
-        return []
+        return problems
     path = refusal.path if written else ("orchestrator",)
-    return [Problem(stack.places[0].position(path, key=True), UNREACHABLE, refusal.message, refusal.help)]
+    return [Problem(stack.places[0].position(path, key=True), UNREACHABLE, refusal.message, refusal.help), *problems]
 
 
 def services_of(stack: Stack, pipeline: str) -> dict[str, str]:

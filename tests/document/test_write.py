@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given
+import yaml
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from runner.document.read import read_nodes
-from runner.document.write import edited, segments, to_yaml
+from runner.document.write import edited, segments, to_manifest, to_yaml
 
 SCALARS = st.none() | st.booleans() | st.integers(-(10**9), 10**9) | st.text(st.characters(codec="ascii"), max_size=20)
 VALUES = st.recursive(
@@ -34,6 +35,16 @@ def test_what_is_written_reads_back(value: dict[str, Any]) -> None:
 def test_words_that_older_yaml_takes_for_others_read_back() -> None:
     value = {"a": "on", "b": "no", "c": "1", "d": "0o7", "e": "1e3", "f": "~", "g": "", "h": "${secrets.X}"}
     assert read_nodes(to_yaml(value), "x.yaml")[0][0].plain() == value
+
+
+@given(st.dictionaries(st.text(max_size=8), st.lists(st.text(max_size=20), max_size=2), min_size=1, max_size=4))
+@example({"yes": ["012", "0o7", "1_000", "1:30", "2020-01-01", "1e3", "=", "<<", "-", "\x85", "\u2028", '{"a": "b"}']})
+def test_a_manifest_reads_back_in_older_yaml(value: dict[str, Any]) -> None:
+    assert yaml.safe_load(to_manifest(value)) == value
+
+
+def test_a_manifest_has_each_text_in_one_line() -> None:
+    assert to_manifest({"command": ["python", "-m", '{"a":"' + "b c " * 100 + '"}']}).count("\n") == 4
 
 
 def test_an_edit_keeps_comments_and_order() -> None:

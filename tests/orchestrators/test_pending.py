@@ -24,8 +24,10 @@ CALLS: dict[str, tuple[Any, ...]] = {
 }
 
 
-@pytest.mark.parametrize("call", CALLS)
-@pytest.mark.parametrize("name", PENDING)
+@pytest.mark.parametrize(
+    ("name", "call"),
+    [(name, call) for name in PENDING for call in CALLS if call != "compile" or not registry.flavor(name).compiles],
+)
 def test_it_says_so_in_one_sentence(name: str, call: str) -> None:
     with pytest.raises(EngineError, match=f"cannot run anything on flavor '{name}' yet") as caught:
         list(getattr(as_it_comes(registry.flavor(name)), call)(*CALLS[call]) or ())

@@ -26,6 +26,7 @@ from runner.orchestrators.pending import PendingOrchestrator
 from runner.plan.deployment import DeployedStep
 from runner.plan.secrets import secret_names
 from runner.spec.common import Integer, SecretReference, Spec, Strings, rule
+from runner.spec.pipeline import IMAGE_DIGESTS
 
 # Fields that say something to one operator only.
 _ONLY = {
@@ -151,7 +152,7 @@ class AirflowOrchestrator(PendingOrchestrator):
             if self.settings.operator == "docker" and "gpu_type" in step.resources:
                 yield _refusal(step, ("resources", "gpu_type"), "gpu_type", "docker", "leave it out")
             if self.settings.operator == "bash":
-                for field in step.image.keys() - {"requirements_digest"}:
+                for field in step.image.keys() - set(IMAGE_DIGESTS):
                     path = ("settings", "image", field)
                     help = "leave it out and install what steps need for the tasks' workers"
                     yield _refusal(step, path, ".".join(path), "bash", help)

@@ -77,6 +77,7 @@ class AzureMLOrchestrator(PendingOrchestrator):
     Settings = AzureMLSettings
     StepSettings = AzureMLStepSettings
     remote = True
+    needs_image = True
     traits = Traits("Azure workspace", "managed", "per use", "Azure ML studio")
     # Those of serverless machines; `capabilities_of` has those of a cluster.
     capabilities = Capabilities(

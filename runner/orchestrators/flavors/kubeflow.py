@@ -96,6 +96,7 @@ class KubeflowOrchestrator(PendingOrchestrator):
     Settings = KubeflowSettings
     StepSettings = KubeflowStepSettings
     remote = True
+    needs_image = True
     traits = Traits("Kubeflow", "many machines", "the cluster's", "Kubeflow")
     capabilities = Capabilities(
         schedule=Support.NATIVE,

@@ -66,6 +66,7 @@ class SageMakerOrchestrator(PendingOrchestrator):
     Settings = SageMakerSettings
     StepSettings = SageMakerStepSettings
     remote = True
+    needs_image = True
     traits = Traits("AWS account, role", "managed", "per use", "SageMaker Studio")
     capabilities = Capabilities(
         schedule=Support.NATIVE,  # EventBridge Scheduler

@@ -62,6 +62,7 @@ class VertexOrchestrator(PendingOrchestrator):
     Settings = VertexSettings
     StepSettings = VertexStepSettings
     remote = True
+    needs_image = True
     traits = Traits("Google Cloud project", "managed", "per use", "Google Cloud console")
     capabilities = Capabilities(
         schedule=Support.NATIVE,

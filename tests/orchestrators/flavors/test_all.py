@@ -35,6 +35,7 @@ FULL: dict[str, tuple[str, str]] = {
     ),
     "kubernetes": (
         "{kubernetes_context: c, kubernetes_namespace: ml, incluster: false, service_account_name: runner, "
+        "controller_image: a.b/c, "
         "max_parallel: 5, synchronous: false, startup_timeout: 5m, ttl_after_finished: 1h, image_pull_policy: Always, "
         "image_pull_secrets: [a], labels: {a: b}, annotations: {a.b/c: d e}, gpu_resource: amd.com/gpu, "
         "gpu_type_label: cloud.google.com/gke-accelerator}",

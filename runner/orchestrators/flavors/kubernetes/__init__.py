@@ -1,0 +1,1 @@
+"""The kubernetes flavor: each step is a pod; the DAG is walked by a Job inside the cluster."""
