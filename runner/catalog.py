@@ -143,8 +143,8 @@ class Catalog:
 
     def _damaged(self, reason: str) -> StateError:
         help = (
-            f"move it away (mv {self.path} {self.path}.damaged) and apply the documents again; what commands registered "
-            "is in no file: `runner stack export` writes one"
+            f"move it away (mv {self.path} {self.path}.damaged) and apply the documents again; what commands "
+            "registered is in no file: `runner stack export` writes one"
         )
         return StateError(f"the catalog '{self.path}' cannot be read: {reason}", help)
 
