@@ -289,6 +289,16 @@ class Launcher(ABC):
         """
         return []
 
+    foresees: ClassVar[bool] = False
+    """Whether `foresee` is of use: only then the walk looks ahead."""
+
+    def foresee(self, step: DeployedStep, job: Any) -> None:  # noqa: B027  (most have nothing to get ready)
+        """This attempt can start as soon as what runs now has succeeded: what can be got ready, may be.
+
+        Returns at once. `start` follows with the same step and attempt, or nothing does. The job's inputs name steps
+        where their artifacts are not known yet; a worker looks them up.
+        """
+
     @abstractmethod
     def poll(self, timeout: float | None) -> list[AttemptEnded | LogLines]:
         """What happened; waits for something to happen, at most `timeout` seconds."""

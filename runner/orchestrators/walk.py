@@ -92,6 +92,7 @@ class Walk:
         self.deadlines: list[tuple[float, str, int]] = []
         self.tick = REMOTE_TICK if ledger.remote else CANCEL_TICK
         self.next_look = time.monotonic() + self.tick if ledger.remote else 0.0
+        self.foreseen: set[str] = set()
         self.failed: list[str] = []
         self.cancelled = False
 
@@ -157,7 +158,24 @@ class Walk:
                 f"step '{held[0]}' asks for more resources than this engine has", "ask for less in `resources`"
             )
         self.ready.extendleft(reversed(held))
+        if self.launcher.foresees:
+            self._foresee()
         return told
+
+    def _foresee(self) -> None:
+        """Tell the launcher of steps that wait for nothing but what runs now, as many as may run at a time."""
+        if self.resumed or self._stopping:  # a resumed step's attempt has a number that is looked up when it starts
+            return
+        below = (name for running in self.running for name in self.needed_by.get(running, ()))
+        for name in below:
+            if len(self.foreseen) >= self.max_parallel:
+                return
+            needs = self.waits_for.get(name)
+            if needs and needs <= self.running.keys() and name not in self.foreseen and name not in self.attempts:
+                self.foreseen.add(name)
+                step = self.deployment.steps[name]
+                # The worker finds its inputs and its key; whether the cache answers the walk asks before it starts it.
+                self.launcher.foresee(step, self._job(step, 1)._replace(fingerprint=_key_parts(step), use_cache=False))
 
     @property
     def _may_start(self) -> bool:
@@ -185,6 +203,7 @@ class Walk:
         attempt = self.attempts[step.name] = self.attempts.get(step.name, 0) + 1
         job = self._job(step, attempt)
         self.running[step.name] = job
+        self.foreseen.discard(step.name)
         self.started[step.name] = self.clock()
         self.launcher.start(step, job)
         if step.timeout is not None:
@@ -197,7 +216,7 @@ class Walk:
             step.name,
             attempt,
             step.entrypoint,
-            {argument: self.outputs[source][output] for argument, (source, output) in step.inputs.items()},
+            {argument: self._input(source, output) for argument, (source, output) in step.inputs.items()},
             step.parameters,
             step.outputs,
             step.environment,
@@ -206,6 +225,9 @@ class Walk:
             self.keys.get(step.name),
             secret_store=self.deployment.secret_store,
         )
+
+    def _input(self, source: str, output: str) -> Artifact | tuple[str, str]:
+        return self.outputs[source][output] if source in self.outputs else (source, output)
 
     def _cache_key(self, step: DeployedStep) -> str | None:
         if not step.cache:
@@ -358,3 +380,8 @@ class Walk:
 
     def _event(self, event: str, step: str | None = None, attempt: int | None = None, /, **data: Any) -> Event:
         return Event(event, self.deployment.run_id, self.clock(), step, attempt, data)
+
+
+def _key_parts(step: DeployedStep) -> dict[str, str] | None:
+    """What a worker computes the step's cache key from; None when the step is not cached."""
+    return step.fingerprint if step.cache else None

@@ -291,3 +291,40 @@ def test_an_adopted_attempt_has_the_rest_of_its_time(ledger: Ledger) -> None:
     launcher = adopting(ledger, ("a", 1), a=["wait"] * 10_000)
     run, _ = play(ledger, launcher, step("a", timeout=60.0), done={})
     assert run.steps["a"].error is not None and run.steps["a"].error.reason == "timeout"
+
+
+class Ahead(Play):
+    """Writes down what it is told to get ready for, and what had started by then."""
+
+    foresees = True
+
+    def __init__(self, ledger: Ledger, script: dict[str, list[str]] | None = None) -> None:
+        super().__init__(ledger, script)
+        self.told: list[tuple[StepJob, set[str]]] = []
+
+    def foresee(self, step: DeployedStep, job: StepJob) -> None:
+        self.told.append((job, {name for name, _ in self.jobs}))
+
+
+def test_a_step_that_waits_for_what_runs_only_is_foreseen(ledger: Ledger) -> None:
+    launcher = Ahead(ledger)
+    late = step("c", inputs={"x": ("b", "output"), "y": ("a", "output")})
+    run, _ = play(ledger, launcher, step("a"), step("b", inputs={"x": ("a", "output")}), late)
+    assert run.status == "succeeded"
+    assert [(job.step, job.attempt, running) for job, running in launcher.told] == [("b", 1, {"a"}), ("c", 1, {"b"})]
+    foreseen = launcher.told[1][0]
+    assert foreseen.inputs["x"] == ("b", "output")  # for the worker to look up
+    assert foreseen.inputs["y"] == run.steps["a"].outputs["output"]
+    assert (foreseen.fingerprint, foreseen.use_cache) == ({"code": "c"}, False)
+
+
+def test_no_more_is_foreseen_than_may_run_at_a_time(ledger: Ledger) -> None:
+    launcher = Ahead(ledger)
+    play(ledger, launcher, step("a"), *(step(f"s{i}", "a") for i in range(9)), max_parallel=2)
+    assert [job.step for job, running in launcher.told if "a" in running] == ["s0", "s1"]
+
+
+def test_nothing_is_foreseen_where_an_attempt_has_been_before(ledger: Ledger) -> None:
+    launcher = Ahead(ledger)
+    play(ledger, launcher, step("a"), step("b", "a"), done={})
+    assert launcher.told == []

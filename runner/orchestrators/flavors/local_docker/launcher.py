@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import select
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
 
 from runner.errors import EngineError, StateError
@@ -37,6 +38,7 @@ class Going:
         self.died_at = 0.0
         self.kill_at = float("inf")
         self.asked = False  # what became of it is being asked
+        self.begun = False
 
 
 class DockerLauncher(Launcher):
@@ -72,6 +74,9 @@ class DockerLauncher(Launcher):
         self.pending: list[AttemptEnded | LogLines] = []
         self.given_up_at = float("inf")
         self.containers: set[str] = set()  # that are there, by their ids
+        self.foreseen: deque[tuple[DeployedStep, StepJob]] = deque()
+        self.ahead: dict[Attempt, Future[str]] = {}
+        self.removals: set[Future[None]] = set()
         self.closed = False
         self.news = News()
         self.poller = select.poll()
@@ -87,10 +92,23 @@ class DockerLauncher(Launcher):
                 return False
         return True
 
+    foresees = True  # a fifth of what an empty step takes is making its container
+
     def start(self, step: DeployedStep, job: StepJob) -> None:
         attempt = (job.step, job.attempt)
         self.going[attempt] = Going(step)
-        self.pool.submit(self._begin, attempt, step, job)
+        self.foreseen = deque(each for each in self.foreseen if each[0].name != step.name)
+        self.pool.submit(self._begin, attempt, step, job, self.ahead.pop(attempt, None))
+
+    def foresee(self, step: DeployedStep, job: StepJob) -> None:
+        self.foreseen.append((step, job))
+        self._make_ahead()
+
+    def _make_ahead(self) -> None:
+        """Make what is foreseen, unless a container is on its way to its start: the engine would be held up by both."""
+        while self.foreseen and all(going.begun for going in self.going.values()):
+            step, job = self.foreseen.popleft()
+            self.ahead[job.step, job.attempt] = self.pool.submit(self._make, step, job)
 
     def adopt(self, wanted: Callable[[str, int], bool]) -> list[Adopted]:
         """Those that run go on; of those that have ended, and whose end nobody told, it is told now."""
@@ -108,8 +126,8 @@ class DockerLauncher(Launcher):
         return adopted
 
     def poll(self, timeout: float | None) -> list[AttemptEnded | LogLines]:
-        wait = 0.0 if self.pending else self._patience(timeout)
-        for descriptor, _ in self.poller.poll(None if wait is None else wait * 1000):
+        patience = 0.0 if self.pending else self._patience(timeout)
+        for descriptor, _ in self.poller.poll(None if patience is None else patience * 1000):
             if descriptor in self.by_descriptor:
                 self._read(self.by_descriptor[descriptor])
         for what, *news in self.news.heard():
@@ -141,14 +159,22 @@ class DockerLauncher(Launcher):
 
     # -- in the threads: each tells what came of it --------------------------------------------------------------------
 
-    def _begin(self, attempt: Attempt, step: DeployedStep, job: StepJob) -> None:
+    def _make(self, step: DeployedStep, job: StepJob) -> str:
+        """Make an attempt's container; gives its id."""
+        made = container_of(self.deployment, step, job, self.mark, self.folder)
+        secrets = {name: self.environ[name] for name in made.secrets if name in self.environ}
+        made = made._replace(environment=made.environment | secrets)
+        container = self.engine.create(self._arguments(made, step))
+        self.containers.add(container)
+        return container
+
+    def _begin(self, attempt: Attempt, step: DeployedStep, job: StepJob, ahead: Future[str] | None) -> None:
         try:
-            made = container_of(self.deployment, step, job, self.mark, self.folder)
-            secrets = {name: self.environ[name] for name in made.secrets if name in self.environ}
-            made = made._replace(environment=made.environment | secrets)
-            container = self.engine.create(self._arguments(made, step))
-            self.containers.add(container)
+            container = _made_ahead(ahead) or self._make(step, job)
             self.news.tell("made", attempt, container, Printed(self.engine.attach(container)))
+            if len(self.going) == 1:
+                # An engine that ends one container while it starts the next takes longer than for one after the other.
+                wait(list(self.removals), timeout=SETTLE)
             if not self.closed:
                 self.engine.start(container)
                 self.news.tell("begun", attempt)
@@ -200,6 +226,9 @@ class DockerLauncher(Launcher):
 
     def _on_begun(self, attempt: Attempt) -> None:
         going = self.going.get(attempt)
+        if going is not None:
+            going.begun = True
+            self._make_ahead()
         if going is not None and going.ending.reason:  # it was stopped before it was there
             self.pool.submit(self.engine.kill, going.id, "SIGKILL")
 
@@ -287,7 +316,9 @@ class DockerLauncher(Launcher):
         self._let_go(going)
         self.by_id.pop(going.id, None)
         if going.id:
-            self.pool.submit(self._remove, going.id)
+            removal = self.pool.submit(self._remove, going.id)
+            self.removals.add(removal)
+            removal.add_done_callback(self.removals.discard)
         self.pending.append(told(*attempt, going.ending, result, said))
 
     def _let_go(self, going: Going) -> None:
@@ -306,6 +337,7 @@ class DockerLauncher(Launcher):
         if listed.get("State") not in ("running", "exited") or (result and _is_told(result, runs)):
             return False  # it never began, or its failure is old news
         going = self.going[attempt] = Going(self.deployment.steps[attempt[0]])
+        going.begun = True
         going.id = container
         self.containers.add(container)
         self.by_id[container] = attempt
@@ -337,6 +369,12 @@ class DockerLauncher(Launcher):
         due += [going.died_at + SETTLE for going in self.going.values() if going.died_at and not going.asked]
         waits = [max(0.0, when - now) for when in due if when != float("inf")]
         return min([*waits, *([] if timeout is None else [timeout])], default=None)
+
+
+def _made_ahead(ahead: Future[str] | None) -> str:
+    """The container that was made for an attempt before it could start; empty when there is none."""
+    # It was handed to the threads before whoever asks, and so is made or being made. What went wrong is found again.
+    return "" if ahead is None or ahead.exception() is not None else ahead.result()
 
 
 def _is_told(result: StepResult, runs: bool) -> bool:

@@ -16,6 +16,7 @@ import pytest
 from docker_bench import Docker, step, until
 
 from runner.orchestrators.base import Submission
+from runner.orchestrators.container import STEP
 from runner.plan.deployment import DeployedStep
 from runner.records import Event, LogLines, Run, fold
 
@@ -66,6 +67,12 @@ def go_on(docker: Docker, name: str = "a") -> None:
     (docker.folder / f"{name}.go").touch()
 
 
+def its_container(docker: Docker) -> dict[str, Any]:
+    """Of step `a`."""
+    (found,) = [each for each in docker.containers() if each["Labels"][STEP] == "a"]
+    return found
+
+
 @pytest.fixture
 def begun(docker: Docker) -> Iterator[Killed]:
     """A step was in the middle of its work when its runner was killed; another one needs it."""
@@ -77,7 +84,8 @@ def begun(docker: Docker) -> Iterator[Killed]:
 
 
 def test_a_container_that_still_runs_is_gone_on_with(docker: Docker, begun: Killed) -> None:
-    assert [each["State"] for each in docker.containers()] == ["running"]
+    # And that of the other step, which was made ahead.
+    assert sorted(each["State"] for each in docker.containers()) == ["created", "running"]
     go_on(docker)
     run, happened = begun.resumed()
     assert (run.status, run.steps["a"].attempt, run.steps["b"].status) == ("succeeded", 1, "succeeded")
@@ -87,7 +95,7 @@ def test_a_container_that_still_runs_is_gone_on_with(docker: Docker, begun: Kill
 
 def test_a_container_that_has_finished_meanwhile_counts(docker: Docker, begun: Killed) -> None:
     go_on(docker)
-    until(lambda: docker.containers()[0]["State"] == "exited")
+    until(lambda: its_container(docker)["State"] == "exited")
     run, happened = begun.resumed()
     assert (run.status, run.steps["a"].attempt) == ("succeeded", 1)
     assert (docker.folder / "a").read_text() == "began ended "
@@ -95,7 +103,7 @@ def test_a_container_that_has_finished_meanwhile_counts(docker: Docker, begun: K
 
 
 def test_one_that_was_killed_meanwhile_is_told_of(docker: Docker, begun: Killed) -> None:
-    subprocess.run(["docker", "kill", docker.containers()[0]["Id"]], check=True, capture_output=True)
+    subprocess.run(["docker", "kill", its_container(docker)["Id"]], check=True, capture_output=True)
     run, _ = begun.resumed()
     error = run.steps["a"].error
     assert (run.status, run.steps["a"].status) == ("failed", "failed")
@@ -103,7 +111,7 @@ def test_one_that_was_killed_meanwhile_is_told_of(docker: Docker, begun: Killed)
 
 
 def test_one_that_was_removed_meanwhile_is_run_again(docker: Docker, begun: Killed) -> None:
-    subprocess.run(["docker", "rm", "-f", docker.containers()[0]["Id"]], check=True, capture_output=True)
+    subprocess.run(["docker", "rm", "-f", its_container(docker)["Id"]], check=True, capture_output=True)
     go_on(docker)
     run, _ = begun.resumed()
     assert (run.status, run.steps["a"].attempt) == ("succeeded", 2)
@@ -117,7 +125,7 @@ def test_what_a_dead_runner_left_is_removed_by_cancel(docker: Docker, begun: Kil
 def test_it_is_named_as_what_remains(docker: Docker, begun: Killed) -> None:
     found = [left for left in docker.orchestrator().remains() if left.folder == str(docker.folder / ".runner")]
     (left,) = found
-    assert (left.run_id, left.what) == ("r1", "1 container")
+    assert (left.run_id, left.what) == ("r1", "2 containers")
     subprocess.run(left.remove.split(), check=True, capture_output=True)
     assert docker.containers() == []
 

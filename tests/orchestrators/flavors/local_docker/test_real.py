@@ -175,3 +175,15 @@ def test_a_loopback_address_is_refused_unless_the_network_is_the_hosts(docker: D
     with pytest.raises(EngineError, match=r"cannot reach 'http://127.0.0.1:9000'") as caught:
         orchestrator.submit(orchestrator.compile(deployment), docker.stack())
     assert "network: host" in (caught.value.help or "")
+
+
+def test_containers_made_ahead_have_what_ran_before_them(docker: Docker) -> None:
+    steps = [step("a", "value", parameters={"x": 1})]
+    steps += [step(name, "value", inputs={"x": (before, "output")}) for before, name in ("ab", "bc", "cd")]
+    assert docker.output(*steps) == 1
+
+
+def test_a_container_made_ahead_and_not_needed_is_removed(docker: Docker) -> None:
+    steps = (step("a", "exits", parameters={"code": 3}), step("b", "value", after=("a",), parameters={"x": 1}))
+    assert docker.run(*steps).steps["b"].status == "skipped"
+    assert docker.containers() == []
