@@ -98,9 +98,9 @@ def orphans(project: Project, stack: Stack) -> Iterator[Check]:
         if Path(left.folder) == project.state.absolute():
             help = f"go on with it: runner runs resume {left.run_id}; or: runner runs cancel {left.run_id}"
             yield Check("orphans", False, told, f"{help}; or: {left.remove}")
-        else:
+        else:  # another project's, which is for its people to judge: this one lacks nothing
             where = f", of the project in '{Path(left.folder).parent}'" if left.folder else ""
-            yield Check("orphans", False, told + where, f"remove them: {left.remove}")
+            yield Check("orphans", True, f"{told}{where}; whose it is can remove it: {left.remove}")
 
 
 def artifact_store(stack: Stack, secret: Secret) -> Iterator[Check]:

@@ -24,6 +24,7 @@ from runner.integrations import command
 DOCKERFILE = ".runner.Dockerfile"  # a name that no context has
 LAST = 12  # lines of a failed build that are told
 PATIENCE = 600.0  # seconds without a word from the engine: a step of a build may be silent for long
+_COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _STEP = re.compile(r"Step (\d+)/(\d+) : (.*)", re.DOTALL)
 
 
@@ -146,9 +147,15 @@ def _build(client: Any, tag: str, dockerfile: str, shown: str, fill: Callable[[A
                 told.clear()
                 tell(Progress(tag, "build", found[3].strip(), step, int(found[2])))
             elif text.strip() and not text.startswith(" --->"):
-                told.extend(text.rstrip("\n").splitlines())
+                told.extend(_said(text))
             if "error" in message:
                 raise _failed(message["error"], step, dockerfile, shown, told)
+
+
+def _said(text: str) -> list[str]:
+    """The lines that an instruction printed, without a terminal's colours and pip's advertisements for itself."""
+    lines = _COLOURS.sub("", text).splitlines()
+    return [line for line in lines if line.strip() and not line.startswith("[notice]")]
 
 
 def _write(context: IO[bytes], dockerfile: str, fill: Callable[[Any], None]) -> None:

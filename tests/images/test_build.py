@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from runner.errors import EngineError
-from runner.images.build import Progress, _failed, _moving, alone, connect, instructions
+from runner.images.build import Progress, _failed, _moving, _said, alone, connect, instructions
 
 
 def test_the_instructions_of_a_dockerfile() -> None:
@@ -60,3 +60,8 @@ def test_a_lock_is_free_again(tmp_path: Path) -> None:
     for _ in range(2):
         with alone(tmp_path / "images", "a"):
             assert (tmp_path / "images/a.lock").exists()
+
+
+def test_what_an_instruction_printed_is_kept_without_colours_and_notices() -> None:
+    text = "\x1b[91mERROR: no such package\x1b[0m\n\x1b[0m\n[notice] A new release of pip is available\n"
+    assert _said(text) == ["ERROR: no such package"]
