@@ -23,7 +23,8 @@ def podman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     command = ["podman", "system", "service", "--time=0", address]
     with (
         open(folder / "log", "w") as log,
-        subprocess.Popen(command, stdout=log, stderr=log, env=environment) as service,
+        # In that folder: what watches over its containers leaves a file `oom` where it was started.
+        subprocess.Popen(command, stdout=log, stderr=log, env=environment, cwd=folder) as service,
     ):
         give_up = time.monotonic() + 60
         while not (folder / "podman.sock").exists():
