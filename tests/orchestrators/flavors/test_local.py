@@ -332,9 +332,12 @@ def test_what_no_machine_can_do_is_refused_whatever_this_one_has() -> None:
 
 
 def test_what_only_an_image_can_honour_is_refused() -> None:
-    image = {"apt": ["make"], "requirements": []}
+    image = {"apt": ["make"], "code": "baked", "requirements": []}
     found = list(LocalOrchestrator(LocalSettings()).refusals([step("a", "value", image=image)], "."))
-    assert [(refusal.path[-1], refusal.code) for refusal in found] == [("apt", "cannot-honour")]
+    assert [(refusal.path[-1], refusal.code) for refusal in found] == [
+        ("apt", "cannot-honour"),
+        ("code", "cannot-honour"),
+    ]
 
 
 def test_the_python_that_is_running_is_honoured() -> None:

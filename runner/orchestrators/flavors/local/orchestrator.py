@@ -147,7 +147,7 @@ def _too_much(step: DeployedStep, machine: Machine) -> Iterator[Refusal]:
 def _of_an_image(step: DeployedStep) -> Iterator[Refusal]:
     """What of `settings.image` has no meaning for a process of this machine, rather than leaving it out unsaid."""
     for field in step.image:
-        if field not in ("requirements", "python", "code", *IMAGE_DIGESTS):
+        if field not in ("requirements", "python", *IMAGE_DIGESTS):
             yield Refusal(
                 ("steps", step.name, "settings", "image", field),
                 "cannot-honour",
