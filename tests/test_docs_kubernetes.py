@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from runner.engine.run import Request, compiled, prepare
+from runner.engine.prepare import Request, compiled, prepare
 from runner.orchestrators.flavors.kubernetes.manifests import RESTARTS, RIGHTS
 from runner.orchestrators.flavors.kubernetes.pod_schema import POD, TAKEN
 from runner.orchestrators.flavors.kubernetes.settings import KubernetesSettings, KubernetesStepSettings

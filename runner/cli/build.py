@@ -11,7 +11,7 @@ from runner.cli.building import Telling
 from runner.cli.options import echo_json, examples, format_option, lazily, pipeline_argument
 from runner.cli.output import columns, tell_notes
 from runner.cli.parameters import parameters
-from runner.engine.run import Request, build_images, prepare
+from runner.engine.prepare import Request, build_images, prepare
 from runner.errors import UsageError
 from runner.project import find_pipeline, find_project
 from runner.report.images import images_text

@@ -11,7 +11,7 @@ import click
 from runner.cli.options import examples, pipeline_argument, request_options
 from runner.cli.output import tell_notes, writing
 from runner.cli.parameters import request
-from runner.engine.run import compiled, prepare
+from runner.engine.prepare import compiled, prepare
 from runner.project import find_pipeline, find_project
 
 RUN_ID = "${run.id}"  # each run fills in its own

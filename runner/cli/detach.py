@@ -9,7 +9,7 @@ from pathlib import Path
 
 from runner.cli.options import echo_json
 from runner.engine.history import has_begun
-from runner.engine.run import new_run_id
+from runner.engine.prepare import new_run_id
 from runner.errors import RunnerError
 from runner.project import Project
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from runner.document.node import Node
 from runner.document.read import read_nodes, text_of
-from runner.engine.run import Request
+from runner.engine.prepare import Request
 from runner.errors import InvalidDocuments, UsageError
 from runner.validate.parameters import RawText
 

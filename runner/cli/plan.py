@@ -13,7 +13,7 @@ import click
 from runner.cli.options import examples, format_option, pipeline_argument, request_options
 from runner.cli.output import columns, tell_notes
 from runner.cli.parameters import request
-from runner.engine.run import Request, images_for, prepare
+from runner.engine.prepare import Request, images_for, prepare
 from runner.errors import UsageError
 from runner.project import Project, find_pipeline, find_project, load_pipeline
 from runner.project.honour import on_all_flavors

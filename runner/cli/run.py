@@ -14,7 +14,8 @@ from runner.cli.options import examples, format_option, pipeline_argument, reque
 from runner.cli.output import tell_notes
 from runner.cli.parameters import as_arguments, request
 from runner.cli.show import request_cancel, show
-from runner.engine.run import prepare, start, with_images
+from runner.engine.prepare import prepare, with_images
+from runner.engine.run import start
 from runner.project import find_pipeline, find_project
 
 

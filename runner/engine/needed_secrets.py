@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
-from runner.orchestrators.base import Refusal
+from runner.orchestrators.base import BaseOrchestrator, Refusal
 from runner.plan.deployment import DeployedStep
 from runner.plan.secrets import secret_names
-from runner.project import Project, Stack
 from runner.secret_store.base import SecretStoreError
 from runner.secret_store.stores import secrets_of
 
@@ -15,11 +15,16 @@ HERE = ("env", "file")
 """Stores that are asked without a network. Steps that run elsewhere may have another environment and other files."""
 
 
-def missing_secrets(project: Project, stack: Stack, steps: Iterable[DeployedStep]) -> Iterator[Refusal]:
-    """A refusal for each value of a step that names a secret which cannot be had, where that can be known here."""
-    if stack.orchestrator.remote or stack.secret_store.get("flavor", "env") not in HERE:
+def missing_secrets(
+    orchestrator: BaseOrchestrator, secret_store: Mapping[str, Any], root: str, steps: Iterable[DeployedStep]
+) -> Iterator[Refusal]:
+    """A refusal for each value of a step that names a secret which cannot be had, where that can be known here.
+
+    `root` is the project's folder.
+    """
+    if orchestrator.remote or secret_store.get("flavor", "env") not in HERE:
         return
-    secret = secrets_of(stack.secret_store, str(project.root))
+    secret = secrets_of(secret_store, root)
     for step in steps:
         for part, values in (("parameters", step.parameters), ("environment", step.environment)):
             for key, value in values.items():

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from runner.engine.run import Request, prepare
-from runner.errors import CannotPlan
+from runner.engine.prepare import Request, prepare
+from runner.engine.run import resume, start
+from runner.errors import CannotPlan, StateError
 from runner.project import Project
 
 PIPELINE = """\
@@ -54,6 +55,25 @@ def test_the_environment(project: Project, monkeypatch: pytest.MonkeyPatch) -> N
     assert [position for position, _ in refused(project, "default")] == ["p.yaml:4:46"]
     monkeypatch.setenv("TOKEN", "long-enough")
     prepare(project, Request(Path("p.yaml"), stack="default"), {}, to_run=True)
+
+
+def test_what_the_cache_answers_needs_no_secret(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("TOKEN", "OTHER"):
+        monkeypatch.setenv(name, "long-enough")
+    request = Request(Path("p.yaml"), stack="default")
+    assert list(start(prepare(project, request, {}, to_run=True)))[-1].event == "run_succeeded"
+    monkeypatch.delenv("TOKEN")
+    prepare(project, request, {}, to_run=True)
+
+
+def test_a_resume_looks_for_them_too(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("TOKEN", "OTHER"):
+        monkeypatch.setenv(name, "long-enough")
+    (project.root / "s.py").write_text("def f(token): raise ValueError\n")
+    list(start(prepare(project, Request(Path("p.yaml"), stack="default"), {}, to_run=True), "r1"))
+    monkeypatch.delenv("TOKEN")
+    with pytest.raises(StateError, match=r"cannot go on here: .*TOKEN"):
+        list(resume(project, "r1"))
 
 
 def test_a_plan_needs_no_secrets(project: Project) -> None:

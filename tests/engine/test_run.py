@@ -12,7 +12,8 @@ import pytest
 from runner.artifact_store.ledger import Ledger
 from runner.artifact_store.stores import open_store
 from runner.engine import history, lease
-from runner.engine.run import Request, changed_since, deployment_of, new_run_id, prepare, resume, start
+from runner.engine.prepare import Request, deployment_of, new_run_id, prepare
+from runner.engine.run import changed_since, resume, start
 from runner.errors import CannotPlan, StateError, UsageError
 from runner.project import Project
 from runner.records import Event
@@ -67,6 +68,15 @@ def test_preparing_writes_nothing(project: Project) -> None:
     prepared = prepare(project, Request(project.root / "p.yaml"), {})
     assert list(deployment_of(prepared, "r1").steps) == ["a", "b"]
     assert not project.state.exists()
+
+
+def test_a_resume_needs_the_code_whatever_packages_a_step_requires(project: Project) -> None:
+    text = PIPELINE.replace("defaults:", "settings: {image: {requirements: [pydantic]}}\ndefaults:")
+    (project.root / "p.yaml").write_text(text)
+    run(project)
+    (project.root / "run_steps.py").unlink()
+    with pytest.raises(StateError, match="there is no module 'run_steps'"):
+        list(resume(project, "r1"))
 
 
 def test_a_resume_runs_what_is_left(project: Project) -> None:

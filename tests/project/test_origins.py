@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.engine.run import Request, prepare
+from runner.engine.prepare import Request, prepare
 from runner.errors import CannotPlan
 from runner.project import Project, load_pipeline, locate
 

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from runner.document.write import to_manifest
-from runner.engine.run import Request, deployment_of, prepare
+from runner.engine.prepare import Request, deployment_of, prepare
 from runner.errors import EngineError
 from runner.orchestrators.flavors.kubernetes import manifests
 from runner.orchestrators.flavors.kubernetes.manifests import RIGHTS, documents
