@@ -84,6 +84,14 @@ class Ledger:
         """Whether the ledger holds a run's deployment."""
         return self.store.size(f"runs/{run_id}/deployment.json") is not None
 
+    def write_submission(self, run_id: str, flavor: str, handle: Mapping[str, Any]) -> None:
+        """Keep the handle to what an engine was given, for whoever asks it later."""
+        self._write(f"runs/{run_id}/submission.json", {"flavor": flavor, "handle": dict(handle)})
+
+    def submission(self, run_id: str) -> dict[str, Any]:
+        """The handle to what the engine was given; empty where none was kept."""
+        return self._read(f"runs/{run_id}/submission.json", lambda record: dict(record["handle"])) or {}
+
     def write_events(self, run_id: str, events: Iterable[Event] | str) -> None:
         """Put a run's events on record, all of them, in place of those that were there; or a JSON array of them."""
         text = events if isinstance(events, str) else _encode([event._asdict() for event in events])

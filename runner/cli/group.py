@@ -43,6 +43,8 @@ VERBS = {
     "completion": ("runner.cli.completion:completion", "Print the completion script of a shell."),
     "version": ("runner.cli.version:version", "Show the versions of runner and of Python."),
 }
+# What engines call, and nobody else.
+HIDDEN = {"controller": "runner.cli.controller:controller"}
 
 
 class Verbs(Commands):
@@ -52,9 +54,10 @@ class Verbs(Commands):
         return list(VERBS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in VERBS:
+        place = VERBS[cmd_name][0] if cmd_name in VERBS else HIDDEN.get(cmd_name)
+        if place is None:
             return None
-        module, _, name = VERBS[cmd_name][0].partition(":")
+        module, _, name = place.partition(":")
         command: click.Command = getattr(importlib.import_module(module), name)
         return command
 

@@ -23,13 +23,14 @@ def interruptible(
 ) -> Iterator[Event | LogLines]:
     """The same events; from `run_started` on Ctrl-C, SIGTERM and SIGHUP call `notice()` and `cancel(run_id)`.
 
-    The second of these signals interrupts us at once. Signals that are ignored (nohup) stay ignored.
+    The second of these signals interrupts us at once. Signals that are ignored (nohup) stay ignored. A run that its
+    engine carries is not stopped: who only looks on may go.
     """
     handlers = {number: signal.getsignal(number) for number in SIGNALS}
     listened = [number for number, handler in handlers.items() if handler is not signal.SIG_IGN]
     try:
         for item in events:
-            if isinstance(item, Event) and item.event == "run_started":
+            if isinstance(item, Event) and item.event == "run_started" and not item.data.get("detached"):
                 _listen(listened, item.run_id, cancel, notice)
             yield item
     finally:

@@ -14,7 +14,7 @@ from runner.cli.options import examples, format_option, pipeline_argument, reque
 from runner.cli.output import tell_notes
 from runner.cli.parameters import as_arguments, request
 from runner.cli.show import request_cancel, show
-from runner.engine.prepare import prepare, with_images
+from runner.engine.prepare import is_carried_elsewhere, prepare, with_images
 from runner.engine.run import start
 from runner.project import find_pipeline, find_project
 
@@ -30,7 +30,7 @@ from runner.project import find_pipeline, find_project
 )
 @pipeline_argument
 @request_options
-@click.option("--detach", is_flag=True, help="Run in the background; print the run's id.")
+@click.option("--detach", is_flag=True, help="Return when the run is going; print its id.")
 @click.option("--run-id", hidden=True, help="The id of the run that a detached process carries.")
 @format_option("text", "json")
 def run(pipeline: Path, detach: bool, run_id: str | None, format_: str, **options: Any) -> int:
@@ -40,10 +40,12 @@ def run(pipeline: Path, detach: bool, run_id: str | None, format_: str, **option
     """
     project = find_project(Path.cwd())
     pipeline = find_pipeline(project, pipeline)
-    if detach:
+    asked = request(pipeline, **options)
+    if detach and not is_carried_elsewhere(project, asked):
         return start_detached(project, [str(pipeline), *as_arguments(**options)], format_)
-    prepared = prepare(project, request(pipeline, **options), to_run=True)
+    prepared = prepare(project, asked, to_run=True)
     tell_notes(prepared.notes)
     prepared = with_images(prepared, Telling())
     waves = {step.step.name: step.wave for step in prepared.plan.steps}
-    return show(start(prepared, run_id), format_, cancel=partial(request_cancel, project), waves=waves)
+    happens = start(prepared, run_id, follow=not detach)
+    return show(happens, format_, cancel=partial(request_cancel, project), waves=waves)

@@ -12,9 +12,10 @@ from runner.cli.interrupt import interruptible
 from runner.cli.options import colored
 from runner.cli.output import columns, write_lines
 from runner.engine.history import ledger_of
+from runner.engine.record import is_detached
 from runner.errors import Interrupted, RunFailed
 from runner.project import Project
-from runner.records import CANCELLED, SUCCEEDED, Event, LogLines, Run
+from runner.records import CANCELLED, RUNNING, SUCCEEDED, Event, LogLines, Run
 from runner.report.text import Story, closing, event_facts, log_lines
 
 LIVE = 500  # more steps than this are told in plain lines on a terminal too: drawing would cost more than running
@@ -37,7 +38,7 @@ def show(
     gc.freeze()  # what start-up made stays; from here on a long run's garbage is looked for again
     gc.enable()
     if format_ == "json":
-        return exit_code(_tell_json(interruptible(events, cancel)))
+        return _tell_json(interruptible(events, cancel))
     live = waves if waves is not None and len(waves) <= LIVE and _can_draw() else None
     story = Story(short=live is not None)
     try:
@@ -50,7 +51,12 @@ def show(
         if not story.events:
             raise
         run_id = story.run.run_id
+        if is_detached(story.events):
+            raise Interrupted(f"run {run_id} goes on without this terminal", _how_to_go_on(run_id)) from None
         raise Interrupted(f"run {run_id} was left in the middle", f"go on with: runner runs resume {run_id}") from None
+    if story.run.status == RUNNING:
+        write_lines(sys.stdout, ["", f"run {story.run.run_id} goes on in its engine", _how_to_go_on(story.run.run_id)])
+        return 0
     run = recorded() if recorded else story.run
     later = story.run if recorded else None
     told = closing(run, story.tails, color=colored(sys.stdout), width=columns(sys.stdout), later=later)
@@ -64,8 +70,8 @@ def request_cancel(project: Project, run_id: str) -> None:
 
 
 def exit_code(status: str) -> int:
-    """What a run that ended so leaves behind."""
-    if status == SUCCEEDED:
+    """What a run that ended so leaves behind, or one that was only started."""
+    if status in (SUCCEEDED, RUNNING):
         return 0
     return Interrupted.exit_code if status == CANCELLED else RunFailed.exit_code
 
@@ -83,13 +89,18 @@ def _tell_live(events: Happened, story: Story, waves: Mapping[str, int], cancel:
             tell(item)
 
 
-def _tell_json(events: Happened) -> str:
-    """One event a line on stdout, what steps print on stderr; returns how the run ended."""
-    last = ""
+def _how_to_go_on(run_id: str) -> str:
+    return f"follow it: runner runs logs -f {run_id}; stop it: runner runs cancel {run_id}"
+
+
+def _tell_json(events: Happened) -> int:
+    """One event a line on stdout, what steps print on stderr; returns the exit code."""
+    status = ""
     for item in events:
         if isinstance(item, LogLines):
             write_lines(sys.stderr, [f"{item.step} | {line}" for line in log_lines(item.text)])
         else:
-            last = item.event
+            if item.step is None:
+                status = RUNNING if item.event == "run_started" else item.event.removeprefix("run_")
             write_lines(sys.stdout, [json.dumps(event_facts(item), ensure_ascii=False, default=str)])
-    return last.removeprefix("run_")
+    return exit_code(status)

@@ -192,7 +192,7 @@ def _stop_rest(project: Project, opened: OpenStack, run_id: str) -> None:
     """Stop what the process of a run left behind when it was killed."""
     deployment = opened.ledger.deployment(run_id)
     orchestrator = orchestrator_from(deployment.orchestrator, project.root)
-    orchestrator.cancel(Submission(run_id, deployment.flavor), opened)
+    orchestrator.cancel(Submission(run_id, deployment.flavor, opened.ledger.submission(run_id)), opened)
 
 
 def _new_lines(

@@ -32,6 +32,8 @@ class Pace(NamedTuple):
 
 
 PACE = Pace()
+TICK = 2.0  # seconds between two looks whether whoever has a run has let go of it
+IsGone = Callable[[str], bool]
 
 
 class LeaseLost(StateError):
@@ -113,17 +115,26 @@ class HeldLedger(Ledger):
 
 
 @contextlib.contextmanager
-def held(state: Path | None, ledger: Ledger, run_id: str, pace: Pace | None = None) -> Iterator[Ledger]:
+def held(
+    state: Path | None,
+    ledger: Ledger,
+    run_id: str,
+    pace: Pace | None = None,
+    *,
+    is_gone: IsGone = lambda host: False,
+    patience: float = 0.0,
+) -> Iterator[Ledger]:
     """Hold a run for this process, on this machine (`state` is the project's folder for it, None where there is none)
     and for all that share the artifact store. Gives the ledger to walk it with.
 
-    Raises StateError when another process has it.
+    `is_gone(host)` may know that a silent walker is dead. Raises StateError when another process has it, in a bucket
+    after so many seconds of `patience`.
     """
     with contextlib.ExitStack() as stack:
         if state is not None:
             stack.enter_context(walking(state, run_id))
         if ledger.remote:
-            lease = stack.enter_context(_leased(ledger, run_id, pace or PACE))
+            lease = stack.enter_context(_leased(ledger, run_id, pace or PACE, is_gone, patience))
             yield HeldLedger(ledger, lease)
             return
         if lock := ledger.walk_lock(run_id):
@@ -171,8 +182,8 @@ def every(seconds: float, action: Callable[[], None]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _leased(ledger: Ledger, run_id: str, pace: Pace) -> Iterator[Lease]:
-    lease = _take(ledger, run_id, pace)
+def _leased(ledger: Ledger, run_id: str, pace: Pace, is_gone: IsGone, patience: float) -> Iterator[Lease]:
+    lease = _take(ledger, run_id, pace, is_gone, time.monotonic() + patience)
     try:
         with every(pace.beat, lease.refresh):
             yield lease
@@ -180,31 +191,33 @@ def _leased(ledger: Ledger, run_id: str, pace: Pace) -> Iterator[Lease]:
         lease.release()
 
 
-def _take(ledger: Ledger, run_id: str, pace: Pace) -> Lease:
+def _take(ledger: Ledger, run_id: str, pace: Pace, is_gone: IsGone, give_up: float) -> Lease:
     """The next number, as soon as nobody alive has the last one. Most runs are new: number 1 is tried unseen."""
     last = 0
     while not ledger.announce_walk(run_id, last + 1, _words()):
         last = max(ledger.walks(run_id), default=last + 1)
-        _wait_for_death(ledger, run_id, last, pace)
+        while not _is_dead(ledger, run_id, last, pace, is_gone):
+            if time.monotonic() >= give_up:
+                raise still_going(run_id, str(walker_of(ledger, run_id, pace)))
+            time.sleep(min(TICK, pace.beat))
     return Lease(ledger, run_id, last + 1, pace)
 
 
-def _wait_for_death(ledger: Ledger, run_id: str, number: int, pace: Pace) -> None:
-    """Return when this walk is over; raise StateError when it goes.
+def _is_dead(ledger: Ledger, run_id: str, number: int, pace: Pace, is_gone: IsGone) -> bool:
+    """Whether this walk is over.
 
     Silence that clocks which differ could explain is listened to for a while, so that it does not depend on them.
     """
     lease = ledger.walk(run_id, number)
-    if lease is None or _is_over(lease):
-        return
+    if lease is None or _is_over(lease) or is_gone(str(lease["host"])):
+        return True
     silent = abs(time.time() - lease["time"])
     if silent > pace.silence + pace.skew:
-        return
-    if silent > pace.silence:
-        time.sleep(2 * pace.beat)
-        if ledger.walk(run_id, number) == lease:
-            return
-    raise still_going(run_id, str(Walker(True, lease["host"], lease["pid"])))
+        return True
+    if silent <= pace.silence:
+        return False
+    time.sleep(2 * pace.beat)
+    return ledger.walk(run_id, number) == lease
 
 
 def _words() -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from runner.artifact_store.ledger import Ledger
 from runner.engine.lock import is_walked
-from runner.engine.record import Recorded, interrupted, later, recorded
+from runner.engine.record import Recorded, interrupted, is_detached, later, recorded
 from runner.engine.stack import OpenStack, open_stack
 from runner.errors import RunnerError, UsageError
 from runner.project import Project, choose_stack, load_stack
@@ -66,7 +66,7 @@ class Lookup:
             run_id = self._resolved(store, which)
             mine = self._mine(store, run_id, alone) if store and run_id in store.run_ids(run_id) else None
         if mine is not None:
-            return mine if mine.run.status in (SUCCEEDED, RUNNING) else self._later(mine, run_id, alone)
+            return mine if _is_all(mine) else self._later(mine, run_id, alone)
         found = self._recorded(self.there().ledger, run_id, alone)
         if found is None:
             raise self._no_run(which)
@@ -101,7 +101,7 @@ class Lookup:
     def _mine(self, store: SqliteRunStore, run_id: str, alone: bool = False) -> Recorded:
         events = [event for _, event in store.events(run_id)]
         run = fold(events, run_id)
-        if run.status != RUNNING or (not alone and is_walked(self.project.state, run_id)):
+        if run.status != RUNNING or is_detached(events) or (not alone and is_walked(self.project.state, run_id)):
             return Recorded(events, run)
         events = [event for _, event in store.events(run_id)]
         run = fold(events, run_id)  # it may have ended, and told so, before its process let go of it
@@ -132,7 +132,7 @@ class Lookup:
 
     def _gone_on_with(self, mine: dict[str, Recorded]) -> dict[str, Run]:
         """These runs, as another machine tells of them that has gone on with them meanwhile."""
-        asked = {run_id: record for run_id, record in mine.items() if record.run.status != RUNNING}
+        asked = {run_id: record for run_id, record in mine.items() if not _is_all(record)}
         found: dict[str, Run] = {}
         for ledger in {id(ledger): ledger for ledger in map(self._ledger_for, asked.values())}.values():
             stored = [run_id for run_id, record in asked.items() if self._ledger_for(record) is ledger]
@@ -216,6 +216,11 @@ class Lookup:
         if not (self.project.state / "runner.db").exists() and not self._names_there():
             return self._nothing()
         return UsageError(f"there is no run '{which}'", "see `runner runs list`; `last` is the newest")
+
+
+def _is_all(mine: Recorded) -> bool:
+    """Whether nobody knows more of a run than this project does."""
+    return mine.run.status == SUCCEEDED or (mine.run.status == RUNNING and not mine.detached)
 
 
 def _moment(run_id: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import time
@@ -19,6 +20,7 @@ from runner.errors import (
     Problem,
     UsageError,
 )
+from runner.images.trouble import ImageError
 from runner.orchestrators.base import BaseOrchestrator, Bundle, Refusal
 from runner.orchestrators.blame import blamed
 from runner.orchestrators.portability import cannot_honour, require_available
@@ -63,8 +65,8 @@ class Request(NamedTuple):
 
 
 class Prepared(NamedTuple):
-    """A plan, and what is needed to carry it out; `notes` are what the user should know beside it, `containers` what
-    steps run in, once `with_images` has made it ready."""
+    """A plan, and what is needed to carry it out; `notes` are what the user should know beside it, `containers` and
+    `controller` what steps and the run's controller run in, once `with_images` has made it ready."""
 
     plan: Plan
     project: Project
@@ -73,6 +75,7 @@ class Prepared(NamedTuple):
     document: tuple[str, str] = ("", "")
     notes: tuple[str, ...] = ()
     containers: Mapping[str, dict[str, Any]] = {}
+    controller: Mapping[str, Any] = {}
 
     def origins(self) -> dict[str, dict[str, str]]:
         """Step → each value that it has, as `resources.memory` → the file and the line that set it."""
@@ -91,10 +94,7 @@ def prepare(
     `to_run` also EngineError for a flavor that can be planned for and cannot run yet, before any store is reached.
     Without `ask` the artifact store is not asked what is cached, and a flavor that can only be compiled for will do.
     """
-    env = os.environ if env is None else env
-    pipeline = load_pipeline(project, request.pipeline, request.parameters, env)
-    named = (pipeline.spec.name, pipeline.spec.stack)
-    stack = load_stack(project, *choose_stack(project, request.stack, env, named), env)
+    pipeline, stack = _loaded(project, request, os.environ if env is None else env)
     if problems := unreachable(stack):
         raise CannotPlan(problems, places(pipeline, stack))
     if to_run and (ask or not stack.orchestrator.compiles):
@@ -124,6 +124,12 @@ def prepare(
     return Prepared(plan, project, stack, pipeline, document, notes)
 
 
+def is_carried_elsewhere(project: Project, request: Request, env: Mapping[str, str] | None = None) -> bool:
+    """Whether the run would go on in its engine without whoever started it. Raises InvalidDocuments, UsageError."""
+    _, stack = _loaded(project, request, os.environ if env is None else env)
+    return stack.orchestrator.detaches
+
+
 def new_run_id(now: float | None = None) -> str:
     """An id that sorts by time: `20270131-094500-3f9a1c`."""
     return time.strftime("%Y%m%d-%H%M%S-", time.gmtime(now)) + secrets.token_hex(3)
@@ -142,7 +148,7 @@ def deployment_of(prepared: Prepared, run_id: str) -> Deployment:
     )._replace(document=prepared.document, container_registry=prepared.stack.container_registry)
     found = prepared.containers
     steps = {name: step._replace(container=found.get(name, {})) for name, step in deployment.steps.items()}
-    return deployment._replace(steps=steps)
+    return deployment._replace(steps=steps, controller=dict(prepared.controller))
 
 
 def with_images(prepared: Prepared, tell: Tell) -> Prepared:
@@ -155,9 +161,11 @@ def with_images(prepared: Prepared, tell: Tell) -> Prepared:
         return prepared
     from runner.engine.images import made_ready  # only for flavors with images: start-up time counts
 
-    deployment = deployment_of(prepared, NO_RUN)
-    made = made_ready(deployment, orchestrator, prepared.project.state, tell, only=_will_run(prepared.plan))
-    return prepared._replace(containers={name: step.container for name, step in made.steps.items()})
+    deployment, state = deployment_of(prepared, NO_RUN), prepared.project.state
+    with _placed(prepared):
+        made = made_ready(deployment, orchestrator, state, tell, only=_will_run(prepared.plan))
+    containers = {name: step.container for name, step in made.steps.items()}
+    return prepared._replace(containers=containers, controller=made.controller)
 
 
 def build_images(prepared: Prepared, tell: Tell, *, push: bool) -> list[dict[str, Any]]:
@@ -167,7 +175,8 @@ def build_images(prepared: Prepared, tell: Tell, *, push: bool) -> list[dict[str
     deployment = deployment_of(prepared, NO_RUN)
     if not push:
         deployment = deployment._replace(container_registry={})
-    return images_to_json(made_images(deployment, prepared.stack.orchestrator, prepared.project.state, tell))
+    with _placed(prepared):
+        return images_to_json(made_images(deployment, prepared.stack.orchestrator, prepared.project.state, tell))
 
 
 def images_for(prepared: Prepared) -> list[dict[str, Any]] | None:
@@ -177,9 +186,10 @@ def images_for(prepared: Prepared) -> list[dict[str, Any]] | None:
         return None
     from runner.engine.images import images_of, images_to_json  # as above
 
-    found = images_of(deployment_of(prepared, NO_RUN), orchestrator)
+    with _placed(prepared):
+        found = images_of(deployment_of(prepared, NO_RUN), orchestrator)
     shown = [image._replace(steps=tuple(name for name in image.steps if name in names)) for image in found]
-    return images_to_json(image for image in shown if image.steps)
+    return images_to_json(image for image in shown if image.steps or image.controller)
 
 
 def compiled(prepared: Prepared, run_id: str) -> Bundle:
@@ -188,15 +198,38 @@ def compiled(prepared: Prepared, run_id: str) -> Bundle:
     if orchestrator.needs_image and not prepared.containers:
         from runner.engine.images import unresolved  # as above
 
-        deployment = unresolved(deployment, orchestrator)
+        with _placed(prepared):
+            deployment = unresolved(deployment, orchestrator)
     with blamed(type(orchestrator), prepared.stack.flavor):
         return orchestrator.compile(deployment)
+
+
+@contextlib.contextmanager
+def _placed(prepared: Prepared) -> Iterator[None]:
+    """What is wrong with an image is told with the place where it was written."""
+    try:
+        yield
+    except ImageError as error:
+        step, pipeline = error.steps[0], prepared.pipeline
+        image = {planned.step.name: planned.step.image for planned in prepared.plan.steps}[step]
+        key = next((each for each in (error.key, "context") if each in image), "")
+        path: list[str | int] = ["steps", step, "settings", "image", *filter(None, [key])]
+        values = image.get(key) if error.word else None
+        if isinstance(values, list) and error.word in values:
+            path.append(values.index(error.word))
+        raise error.at(locate(pipeline, path, prepared.stack)) from error.__cause__
 
 
 def open_run_store(project: Project) -> SqliteRunStore | None:
     """The project's run store, or None when nothing has run yet."""
     path = project.state / "runner.db"
     return SqliteRunStore(path) if path.exists() else None
+
+
+def _loaded(project: Project, request: Request, env: Mapping[str, str]) -> tuple[Pipeline, Stack]:
+    pipeline = load_pipeline(project, request.pipeline, request.parameters, env)
+    named = (pipeline.spec.name, pipeline.spec.stack)
+    return pipeline, load_stack(project, *choose_stack(project, request.stack, env, named), env)
 
 
 def _will_run(plan: Plan) -> set[str]:

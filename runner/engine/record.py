@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,6 +31,11 @@ class Recorded(NamedTuple):
     def walks(self) -> int:
         """How often the run was begun or gone on with: of two records of a run the one with more is the later one."""
         return sum(event.event == "run_started" for event in self.events)
+
+    @property
+    def detached(self) -> bool:
+        """Whether its engine carries the run without us, so that more is known of it there than here."""
+        return is_detached(self.events)
 
 
 class Record:
@@ -69,9 +74,9 @@ class Record:
                 self.write()
 
     @contextlib.contextmanager
-    def keep(self) -> Iterator[None]:
+    def keep(self, read_elsewhere: bool) -> Iterator[None]:
         """As long as the block lasts, put on record now and then what is new, where that is not here."""
-        if not self.ledger.remote:
+        if not read_elsewhere:
             yield
             return
         with every(PERIOD, self._write_meanwhile):
@@ -102,7 +107,8 @@ def recorded(ledger: Ledger, run_id: str, resume: str = "", *, alone: bool = Fal
     walker = walker_of(ledger, run_id)
     if events and not (walker and walker.alive):
         events = ledger.events(run_id) or events  # it may have ended, and told so, before its process let go of it
-    by_engine = events is None and walker is None  # nobody of ours walks it, and so nobody of ours can be gone
+    # An engine has it, or will as soon as there is room: nobody of ours walks it, and so nobody of ours can be gone.
+    by_engine = walker is None and (events is None or is_detached(events))
     alive = walker is not None and walker.alive and not alone
     if events is None or not (alive and ledger.remote):
         events = _with_what_is_left(ledger, run_id, events, by_engine=by_engine)
@@ -121,8 +127,17 @@ def interrupted(run: Run, resume: str = "") -> Run:
 
 
 def later(mine: Recorded, other: Recorded | None) -> Recorded:
-    """The later of two records of one run; of equally late ones the first, which knows every event."""
-    return other if other is not None and other.walks > mine.walks else mine
+    """The later of two records of one run; of equally late ones the first, which knows every event, unless it was only
+    looking on."""
+    if other is None or other.walks < mine.walks:
+        return mine
+    looked_on = mine.detached and mine.run.status not in ENDED
+    return other if other.walks > mine.walks or looked_on else mine
+
+
+def is_detached(events: Iterable[Event]) -> bool:
+    """Whether these events are those of a run that its engine carries without whoever submitted it."""
+    return any(event.event == "run_started" and event.data.get("detached") for event in events)
 
 
 def _with_what_is_left(

@@ -2,39 +2,36 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.artifact_store.ledger import Ledger
 from runner.document.read import text_of
+from runner.engine.hand_over import hand_over
 from runner.engine.history import ledger_of
-from runner.engine.lease import HeldLedger, LeaseLost, check, held
+from runner.engine.lease import HeldLedger, held
 from runner.engine.lookup import Lookup
 from runner.engine.needed_secrets import missing_secrets
 from runner.engine.prepare import Prepared, deployment_of, new_run_id, refusals_of
-from runner.engine.record import Record, Recorded, later
-from runner.engine.stack import OpenStack, open_stack
+from runner.engine.record import Recorded, later
+from runner.engine.recording import recording, whole
+from runner.engine.stack import open_stack
 from runner.errors import (
-    EngineError,
-    InvalidDocuments,
-    RunnerError,
     StateError,
     UsageError,
 )
-from runner.orchestrators.base import BaseOrchestrator
 from runner.orchestrators.carry import carry_out
 from runner.plan.code import CodeIndex
-from runner.plan.deployment import Deployment, facts_of
+from runner.plan.deployment import Deployment
 from runner.plan.fingerprint import part
 from runner.plan.modules import Modules
 from runner.project import (
     Project,
     orchestrator_from,
 )
-from runner.records import DONE, Artifact, Event, LogLines, Run
+from runner.records import DONE, Event, LogLines, Run
 from runner.run_store.sqlite import SqliteRunStore
 
 if TYPE_CHECKING:
@@ -44,17 +41,25 @@ if TYPE_CHECKING:
 Happened = Iterator[Event | LogLines]
 
 
-def start(prepared: Prepared, run_id: str | None = None) -> Happened:
-    """Run a plan to its end. Every event is on disk before it is yielded."""
+def start(prepared: Prepared, run_id: str | None = None, *, follow: bool = True) -> Happened:
+    """Run a plan to its end. Every event is on disk before it is yielded.
+
+    Without `follow` a run that its engine carries without us is submitted, and no more.
+    """
     deployment = deployment_of(prepared, run_id or new_run_id())
-    project, run_id = prepared.project, deployment.run_id
+    project, run_id, orchestrator = prepared.project, deployment.run_id, prepared.stack.orchestrator
     stack = open_stack(
         deployment.artifact_store, project.state, secret_store=deployment.secret_store, root=str(project.root)
     )
+    if orchestrator.detaches:
+        stack.ledger.write_deployment(deployment)
+        yield from hand_over(project.state, deployment, stack, orchestrator, follow=follow)
+        return
     with held(project.state, stack.ledger, run_id) as ledger:
         ledger.store.sweep()
         ledger.write_deployment(deployment)
-        yield from _record(project, deployment, stack._replace(ledger=ledger), prepared.stack.orchestrator)
+        stack = stack._replace(ledger=ledger)
+        yield from recording(project.state, deployment, stack, carry_out(orchestrator, deployment, stack))
 
 
 def resume(project: Project, run_id: str, stack: str | None = None, tell: Tell = lambda progress: None) -> Happened:
@@ -70,7 +75,7 @@ def resume(project: Project, run_id: str, stack: str | None = None, tell: Tell =
     with held(project.state, opened.ledger, run_id) as ledger:
         deployment = ledger.deployment(run_id)
         found = lookup.known(run_id, alone=True)
-        done = _whole(ledger, deployment, found.run)
+        done = whole(ledger, deployment, found.run)
         if len(done) == len(deployment.steps) and found.run.status == "succeeded":
             raise UsageError(
                 f"run '{run_id}' has succeeded: there is nothing to resume", "start a new run with `runner run`"
@@ -91,7 +96,12 @@ def resume(project: Project, run_id: str, stack: str | None = None, tell: Tell =
         if isinstance(ledger, HeldLedger):
             ledger.begun = {name: step.attempt for name, step in found.run.steps.items()}
         _adopt(project, found)
-        yield from _record(project, deployment, opened._replace(ledger=ledger, done=done), orchestrator)
+        if not orchestrator.detaches:
+            stack_of_run = opened._replace(ledger=ledger, done=done)
+            happens = carry_out(orchestrator, deployment, stack_of_run)
+            yield from recording(project.state, deployment, stack_of_run, happens)
+            return
+    yield from hand_over(project.state, deployment, opened._replace(done=done), orchestrator)
 
 
 def changed_since(project: Project, run_id: str, stack: str | None = None) -> str | None:
@@ -99,53 +109,6 @@ def changed_since(project: Project, run_id: str, stack: str | None = None) -> st
     path, digest = ledger_of(project, run_id, stack).ledger.deployment(run_id).document
     text, _ = text_of(Path(path)) if path else (None, [])
     return project.shown(Path(path)) if text is not None and part(text) != digest else None
-
-
-# -- running -----------------------------------------------------------------------------------------------------------
-
-
-def _record(project: Project, deployment: Deployment, stack: OpenStack, orchestrator: BaseOrchestrator) -> Happened:
-    """The one place where what happens becomes what happened."""
-    record = Record(project.state / "runner.db", stack.ledger, deployment.run_id)
-    ended = lost = False
-    try:
-        with record.keep():
-            for happened in carry_out(orchestrator, deployment, stack):
-                if isinstance(happened, Event):
-                    check(stack.ledger)
-                    ended = happened.step is None and happened.event != "run_started"
-                    if happened.event == "run_started":
-                        happened = happened._replace(data=facts_of(deployment) | happened.data)
-                    record.append(happened)
-                    if ended:
-                        record.write_if_possible()
-                    elif happened.step is None:
-                        record.write()
-                yield happened
-        if not ended:
-            reason = f"flavor '{deployment.flavor}' stopped without telling how the run ended"
-            raise EngineError(reason, "the last of its events is run_succeeded, run_failed or run_cancelled")
-    except LeaseLost:
-        lost = True  # what happens to the run from here on is told by who has it now
-        raise
-    except RunnerError as error:
-        if not ended and not isinstance(error, InvalidDocuments):
-            failed = Event("run_failed", deployment.run_id, time.time(), data={"reason": error.message})
-            _append_if_possible(record, deployment, failed)
-        raise
-    finally:
-        if not lost:
-            record.write_if_possible()
-        record.close()
-
-
-def _append_if_possible(record: Record, deployment: Deployment, event: Event) -> None:
-    try:
-        if not record.has_begun:
-            record.append(Event("run_started", deployment.run_id, event.time, data=facts_of(deployment)))
-        record.append(event)
-    except StateError:
-        return  # the store is what failed: the error that is on its way says so
 
 
 # -- resuming ----------------------------------------------------------------------------------------------------------
@@ -191,13 +154,6 @@ def _is_installed(module: str, project: Project) -> bool:
 def _as_it_is_here(deployment: Deployment, ledger: Ledger, project: Project) -> Deployment:
     """The deployment with the code that is here now, and the artifact store by the way that leads to it from here."""
     return _with_code_of_now(deployment, project)._replace(project=str(project.root), artifact_store=ledger.settings)
-
-
-def _whole(ledger: Ledger, deployment: Deployment, run: Run) -> dict[str, Mapping[str, Artifact]]:
-    """Outputs of the steps that need not run again: they succeeded, and what they left is still there."""
-    finished = [name for name, step in run.steps.items() if name in deployment.steps and step.status in DONE]
-    whole = ledger.each(lambda name: ledger.has_all(run.steps[name].outputs.values()), finished)
-    return {name: run.steps[name].outputs for name, there in zip(finished, whole, strict=True) if there}
 
 
 def _with_code_of_now(deployment: Deployment, project: Project) -> Deployment:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 from runner.checks import Check
 from runner.errors import EngineError
+from runner.plan.changes import Change
 from runner.plan.deployment import DeployedStep, Deployment, deployment_to_json
 from runner.records import Artifact, Event, LogLines, StepResult
 from runner.spec.common import Spec
@@ -145,6 +146,9 @@ class BaseOrchestrator:
 
     `remote`    steps do not run on this machine: they cannot reach an artifact store that is a folder of it
     `needs_image` each step runs in an image; it is there before the flavor is asked to run it, as `step.container` says
+    `detaches`  what is submitted goes on without whoever submitted it: the engine walks the DAG, or a controller of
+                ours does that there
+    `controller_extras` where that is a controller of ours: the extras of runner that its image has beside its stores'
     `available` False for a flavor whose documents are checked and planned for, and which cannot run anything yet
     `compiles`  whether `compile` gives the engine's documents, although nothing may be run yet
     `advice`    capability → what to write instead of a setting that it does not honour
@@ -157,6 +161,8 @@ class BaseOrchestrator:
     traits: ClassVar[Traits] = Traits()
     remote: ClassVar[bool] = False
     needs_image: ClassVar[bool] = False
+    detaches: ClassVar[bool] = False
+    controller_extras: ClassVar[tuple[str, ...]] = ()
     available: ClassVar[bool] = True
     compiles: ClassVar[bool] = True
     advice: ClassVar[Mapping[str, str]] = {}
@@ -199,6 +205,23 @@ class BaseOrchestrator:
         """
         yield from ()
 
+    def inside(self, components: Mapping[str, Mapping[str, Any]], image: str | None) -> Iterator[Check]:
+        """What `runner doctor` tries from inside of the engine, when `checks` found nothing wrong: whether it can run
+        an image of the stack, and whether the stack's stores open there. Nothing, unless overridden.
+
+        `components` are the stack's others, kind → flavor and fields; `image` is one of it that has runner, None where
+        none is known. What is started is gone when this has ended, or is closed, and that takes a minute or so at most.
+        """
+        yield from ()
+
+    def provision(self, dry_run: bool) -> Iterator[Change]:
+        """Make what runs need to have in the engine, and tell of each object what is new in it; `runner apply` does.
+
+        A second time nothing is changed. With `dry_run` nothing is, and the engine says what would be. Nothing, unless
+        overridden. Raises EngineError.
+        """
+        yield from ()
+
     def remains(self) -> Iterator[Remains]:
         """What of runs is in the engine right now, whichever project they belong to. Nothing, unless overridden.
 
@@ -233,6 +256,20 @@ class BaseOrchestrator:
             return
         raise EngineError(f"flavor '{self.flavor}' cannot cancel")
 
+    def control(self, submission: Submission, stack: StackLike) -> Iterator[Event | LogLines]:
+        """Walk a run from inside of the engine, from where its ledger and the engine say it is, to its end.
+
+        Called where the controller runs, for flavors with `controller_extras`.
+        """
+        raise EngineError(f"flavor '{self.flavor}' has no controller")
+
+    def is_gone(self, deployment: Deployment, host: str) -> bool:
+        """Whether a controller of this run that called itself so (its host's name) is over for certain.
+
+        Asked by the next one, which otherwise waits for a silence that is long enough. False for who is no controller.
+        """
+        return False
+
     def url(self, submission: Submission) -> str | None:
         """Where a person can look at the run in the engine's own interface."""
         return None
@@ -259,6 +296,14 @@ class AttemptEnded(NamedTuple):
     reason: str = ""
     message: str = ""
     result: StepResult | None = None
+
+
+class AttemptBegan(NamedTuple):
+    """An attempt that had to wait for its turn now runs, since `time`: seconds since 1970, UTC."""
+
+    step: str
+    attempt: int
+    time: float
 
 
 class Adopted(NamedTuple):
@@ -299,8 +344,12 @@ class Launcher(ABC):
         where their artifacts are not known yet; a worker looks them up.
         """
 
+    begins_later: ClassVar[bool] = False
+    """Whether an attempt may have to wait after `start`: then `poll` tells AttemptBegan, and from there on its timeout
+    counts."""
+
     @abstractmethod
-    def poll(self, timeout: float | None) -> list[AttemptEnded | LogLines]:
+    def poll(self, timeout: float | None) -> Sequence[AttemptEnded | AttemptBegan | LogLines]:
         """What happened; waits for something to happen, at most `timeout` seconds."""
 
     @abstractmethod

@@ -81,7 +81,7 @@ def test_events_go_to_both_and_to_a_bucket_also_meanwhile(
 ) -> None:
     monkeypatch.setattr(module, "PERIOD", 0.01)
     record = Record(tmp_path / "runner.db", ledger, "r1")
-    with record.keep():
+    with record.keep(ledger.remote):
         record.append(START)
         give_up = time.monotonic() + 60
         while ledger.events("r1") != [START]:
