@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from runner.errors import StateError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class ObjectMissing(KeyError):

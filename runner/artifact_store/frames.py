@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runner.artifact_store.base import ArtifactStore
 from runner.artifact_store.objects import CannotLoad, artifact, get_file, loaded, put_scratch, scratch_file
 from runner.artifact_store.refusals import refused
 from runner.records import Artifact
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def frame_type(value: Any) -> str | None:

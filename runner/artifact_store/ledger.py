@@ -14,10 +14,10 @@ cache/<key>.json
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from runner.artifact_store.base import ArtifactStore, ObjectMissing
 from runner.artifact_store.objects import is_there
@@ -25,6 +25,9 @@ from runner.artifact_store.refusals import refused
 from runner.errors import StateError
 from runner.plan.deployment import Deployment, StepJob, deployment_from, deployment_to_json
 from runner.records import Artifact, Event, StepResult, result_from, result_to_json
+
+if TYPE_CHECKING:
+    pass
 
 VERSION = 1
 """Of the records' layout. Records of another version are not read."""
@@ -218,7 +221,7 @@ class Ledger:
             with open(path, "ab") as file:
                 file.write(text.encode("utf-8", "replace"))
         except OSError as error:
-            raise refused(error, f"cannot append to the log '{path}'", Path(path).parent) from error
+            raise refused(error, f"cannot append to the log '{path}'", os.path.dirname(path)) from error
 
     def run_ids(self) -> list[str]:
         """Of all runs, in order; among them may be leftovers of runs that never began."""

@@ -21,12 +21,14 @@ import os
 import stat
 import time
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runner.artifact_store.base import ArtifactStore, ObjectMissing, StoreError
 from runner.artifact_store.files import fill, make_folder, open_or_make, read_all, remove, write_all
 from runner.artifact_store.refusals import refused
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SMALL = 4096
 """Bytes that one write(2) puts into a new file all at once: one page, on every file system of Linux."""
@@ -41,7 +43,7 @@ _COPY = 8 * 1024 * 1024
 class LocalArtifactStore(ArtifactStore):
     """A folder, made when the first object is written."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: str | os.PathLike[str]) -> None:
         self._root = os.path.abspath(path)
         self._temporary = os.path.join(self._root, "tmp")
         self._numbers = itertools.count()
@@ -119,6 +121,8 @@ class LocalArtifactStore(ArtifactStore):
     def fetch(self, key: str) -> Path:
         if self.size(key) is None:
             raise ObjectMissing(key)
+        from pathlib import Path  # most steps do without, and the worker stays lean
+
         return Path(self._path(key))
 
     def size(self, key: str) -> int | None:
@@ -167,6 +171,8 @@ class LocalArtifactStore(ArtifactStore):
             make_folder(self._temporary)
         except OSError as error:
             raise self._refused(error, "tmp/") from error
+        from pathlib import Path  # as above
+
         return Path(self._temporary)
 
     def log_file(self, key: str, make: bool = True) -> str:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
+import sys
 from typing import Any
 
 from runner.artifact_store.arrays import can_save_array, load_array, save_array
@@ -54,7 +54,7 @@ def save(value: Any, store: ArtifactStore) -> Artifact:
         return _save_text(value, store)
     if isinstance(value, bytes | bytearray):
         return artifact(_put(value, store), "bytes", type_name(value))
-    if isinstance(value, Path):
+    if _is_path(value):
         return save_path(value, store)
     if (text := encode_json(value)) is not None:
         return artifact(_put(text, store), "json", type_name(value))
@@ -62,6 +62,11 @@ def save(value: Any, store: ArtifactStore) -> Artifact:
         return save_array(value, store)
     frame = frame_type(value)
     return (frame and save_frame(value, frame, store)) or save_instance(value, store) or save_pickle(value, store)
+
+
+def _is_path(value: Any) -> bool:
+    pathlib = sys.modules.get("pathlib")  # whoever has a path has loaded it, and the worker stays lean
+    return pathlib is not None and isinstance(value, pathlib.Path)
 
 
 def load(artifact: Artifact, store: ArtifactStore, folder: os.PathLike[str]) -> Any:

@@ -11,14 +11,16 @@ import json
 import mmap
 import os
 import sys
-from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runner.artifact_store.base import ArtifactStore, ObjectMissing
 from runner.artifact_store.refusals import refused
 from runner.errors import RunnerError
 from runner.records import Artifact
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 LARGE = 1024 * 1024
 """Bytes from which a value goes through a file and is mapped rather than read."""
@@ -145,7 +147,7 @@ class Sink:
         self._small = bytearray()
         self._hash = hashlib.sha256()
         self._file: int | None = None
-        self._path = Path()
+        self._path: Path | None = None
         self._size = 0
 
     def write(self, data: Any) -> int:
@@ -164,7 +166,7 @@ class Sink:
 
     def close_into_store(self) -> Stored:
         """The object's key, size and digest."""
-        if self._file is None:
+        if self._path is None:
             return put_bytes(bytes(self._small), self._store)
         self._empty_small()
         digest = self._hash.hexdigest()
@@ -177,7 +179,7 @@ class Sink:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._file is not None:
+        if self._file is not None and self._path is not None:
             os.close(self._file)
             self._path.unlink(missing_ok=True)
         self._file = None
@@ -194,7 +196,7 @@ class Sink:
             self._empty_small()
             self._write_large(view)
         except OSError as error:
-            raise refused(error, f"cannot write '{self._path}'", self._path.parent) from error
+            raise refused(error, f"cannot write '{self._path}'", self._store.scratch()) from error
 
     def _empty_small(self) -> None:
         small, self._small = self._small, bytearray()

@@ -10,8 +10,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runner.artifact_store.base import ArtifactStore
 from runner.artifact_store.objects import (
@@ -26,6 +25,9 @@ from runner.artifact_store.objects import (
 )
 from runner.artifact_store.refusals import refused
 from runner.records import Artifact
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _CHUNK = 8 * 1024 * 1024
 
@@ -54,6 +56,8 @@ def load_path(saved: Artifact, store: ArtifactStore, folder: os.PathLike[str]) -
             _load_folder(saved, store, target)
     except OSError as error:
         raise refused(error, f"cannot write '{os.fspath(folder)}'", folder) from error
+    from pathlib import Path  # most steps do without, and the worker stays lean
+
     return Path(target)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import sys
 from typing import Any
 
@@ -21,6 +20,8 @@ def save_pickle(value: Any, store: ArtifactStore) -> Artifact:
 
 
 def load_pickle(saved: Artifact, store: ArtifactStore) -> Any:
+    import pickle  # most steps do without, and the worker stays lean
+
     buffer = get_buffer(saved, store)
     try:
         return pickle.loads(buffer)  # noqa: S301  (its digest is that of what our worker wrote)
@@ -39,6 +40,8 @@ def load_pickle(saved: Artifact, store: ArtifactStore) -> Any:
 
 
 def _save_standard(value: Any, store: ArtifactStore) -> Stored | None:
+    import pickle  # as above
+
     with Sink(store) as sink:
         watcher = _MainWatcher(sink)
         try:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runner.artifact_store.base import ArtifactStore
 from runner.artifact_store.local import LocalArtifactStore
+
+if TYPE_CHECKING:
+    pass
 
 FLAVORS = {
     "s3": "runner.artifact_store.s3:S3ArtifactStore",
@@ -28,7 +30,7 @@ def open_store(settings: dict[str, Any], secret: Callable[[str], str] | None = N
     """
     flavor = settings.get("flavor", "local")
     if flavor == "local":
-        return LocalArtifactStore(Path(settings["path"]))
+        return LocalArtifactStore(settings["path"])
     from runner import plugins  # a local store, which every worker opens, does without
 
     store: ArtifactStore = plugins.load(flavor, FLAVORS | {"local": ""}, GROUP, "artifact store flavor")(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # One step runs in a process at a time; its threads see the same context (a ContextVar would hide it from them).
 _current: list[StepContext] = []
@@ -28,6 +30,7 @@ class StepContext:
         """A scratch folder of this attempt's own; it is removed when the attempt has ended and its outputs are kept."""
         if self._folder is None:
             import tempfile  # most steps never ask, and the worker stays lean
+            from pathlib import Path
 
             self._folder = Path(tempfile.mkdtemp(prefix=f"runner-{self.step}-"))
         return self._folder
