@@ -32,9 +32,19 @@ REASONS = {
     "outputs": "it returned something else than its declared outputs",
     "store": "the artifact store could not be read or written",
     "secret": "a secret is not there",
+    "config": "its container could not be configured",
+    "forbidden": "the cluster does not let it in",
+    "quota": "the namespace's quota is used up",
+    "unschedulable": "no node could take it",
+    "evicted": "its node ran short of something and ended it",
+    "deadline": "the engine's deadline for it was over",
+    "node-lost": "its node was lost, or was needed for something else",
+    "deleted": "it was deleted from outside",
 }
 # What another attempt would fail of too: it is not tried again.
-HOPELESS = frozenset({"secret"})
+HOPELESS = frozenset({"secret", "config", "forbidden"})
+# What no step can help: it is started again, and that takes none of its retries.
+ENGINES_FAULT = frozenset({"node-lost", "deleted"})
 
 EVENTS = (
     "run_started",

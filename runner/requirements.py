@@ -16,6 +16,11 @@ _PYPROJECT = re.compile(r"((?:.*/)?pyproject\.toml)(?:\[([^\]]*)\])?")
 _INCLUDED = re.compile(r"(?:-r|--requirement)(?:\s+|=)?(.+)")
 _CONSTRAINTS = re.compile(r"(?:-c\b|--constraint\b)")
 _COMMENT = re.compile(r"(?:^|\s)#.*$")
+_PLAIN = re.compile(
+    r"[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?(?:\s*\[[\w\s.,-]*\])?(?:\s*(?:[<>]=?|[=!~]=)\s*\d+(?:\.\d+)*\s*(?:,(?=.)|$))*"
+)
+_PIPS_OWN = re.compile(r"-|[./~]|[\w+]+://|.*(?:\$\{|\.(?:whl|zip|gz|bz2)$)")
+_SWAPPED = re.compile(r"=([<>])|(?<![=!~<>])=(?!=)")
 _ITSELF = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*\[([^\]]*)\]\s*")
 
 
@@ -40,6 +45,30 @@ def requirements_of(image: Mapping[str, Any], project: str) -> list[str]:
 def arguments(requirements: Sequence[str]) -> list[str]:
     """Requirements as arguments of pip: an option and its value are two."""
     return [word for line in requirements for word in (line.split(None, 1) if line.startswith("-") else [line])]
+
+
+def unreadable(requirements: Sequence[str]) -> Iterator[tuple[int, str, str]]:
+    """Which of these pip will not understand: its index, what to say of it, and what to do.
+
+    Options, paths and addresses are pip's own business. The rules are those of
+    https://packaging.python.org/en/latest/specifications/dependency-specifiers.
+    """
+    for index, line in enumerate(requirements):
+        text = _COMMENT.sub("", line).strip()
+        if not _PLAIN.fullmatch(text) and not _PIPS_OWN.match(text) and not _is_right(text.split(" --")[0]):
+            meant = _SWAPPED.sub(lambda found: f"{found[1]}=" if found[1] else "==", text)
+            help = f"did you mean '{meant}'?" if meant != text and _is_right(meant) else "write it as in 'numpy>=1,<3'"
+            yield index, f"'{text}' is no requirement that pip understands", help
+
+
+def _is_right(text: str) -> bool:
+    from packaging.requirements import InvalidRequirement, Requirement  # most are told to be right at a glance
+
+    try:
+        Requirement(text)
+    except InvalidRequirement:
+        return False
+    return True
 
 
 def _of_file(root: Path, name: str, within: tuple[str, ...]) -> Iterator[str]:

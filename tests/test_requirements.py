@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.requirements import NoRequirements, arguments, requirements_of
+from runner.requirements import NoRequirements, arguments, requirements_of, unreadable
 
 PYPROJECT = """\
 [project]
@@ -88,3 +88,27 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 
 def test_options_are_two_arguments() -> None:
     assert arguments(["--index-url https://x/simple", "six"]) == ["--index-url", "https://x/simple", "six"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["six", "numpy>=1,<3", "a.b-c[x, y] ~= 1.2", "six==1.17.0 --hash=sha256:00", "six # why", "x; python_version<'4'"]
+    + ["--extra-index-url https://e.com", "-e .", "./local", "git+https://e.com/x.git", "x @ https://e.com/x.zip"]
+    + ["six==${VERSION}", "wheels/x-1-py3-none-any.whl", "numpy==2.*", "numpy==1.0rc1"],
+)
+def test_what_pip_understands(line: str) -> None:
+    assert list(unreadable([line])) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "help"),
+    [
+        ("six=>1", "did you mean 'six>=1'?"),
+        ("six=1.16", "did you mean 'six==1.16'?"),
+        ("six >> 1", "write it as in 'numpy>=1,<3'"),
+        ("six 1.16", "write it as in 'numpy>=1,<3'"),
+    ],
+)
+def test_what_pip_does_not_understand(line: str, help: str) -> None:
+    ((index, message, told),) = unreadable(["six", line])
+    assert (index, told) == (1, help) and message.startswith(f"'{line}' is no requirement")

@@ -280,6 +280,10 @@ def refusals_of(
     with blamed(kind, orchestrator.flavor or kind.__name__):
         yield from cannot_honour(orchestrator, steps, str(project.root), components)
         yield from orchestrator.lacks(steps, str(project.root))
+    if orchestrator.needs_image and (project.root / ".dockerignore").exists():
+        from runner.engine.left_out import left_out  # as above
+
+        yield from left_out(steps, project.root)
 
 
 def _at(pipeline: Pipeline, stack: Stack, path: tuple[str, ...], code: str, message: str, help: str | None) -> Problem:

@@ -10,7 +10,7 @@ import fcntl
 import re
 import tempfile
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -19,12 +19,16 @@ from runner.images.logins import Login
 from runner.images.recipe import Recipe
 from runner.images.registry import Registry
 from runner.images.tree import add_all, add_bytes, tar_into
+from runner.images.trouble import ImageError
 from runner.integrations import command
 
 DOCKERFILE = ".runner.Dockerfile"  # a name that no context has
+GENERATED = "the generated Dockerfile"
 LAST = 12  # lines of a failed build that are told
 PATIENCE = 600.0  # seconds without a word from the engine: a step of a build may be silent for long
 _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+_NAMED = re.compile(r"(?:No matching distribution found for|Invalid requirement:) '?([^\s']+)")
+_OF_THE_ENGINE = ("Removing intermediate container", "Successfully built", "Successfully tagged")
 _STEP = re.compile(r"Step (\d+)/(\d+) : (.*)", re.DOTALL)
 
 
@@ -32,7 +36,7 @@ class Progress(NamedTuple):
     """Something that happens to an image.
 
     `action` is build, push or pull; `text` for people. Of a build `done` is the number of the step of `total`, of
-    the others bytes.
+    the others bytes; `detail` is what that step said last. A step that is told again without one is over.
     """
 
     image: str
@@ -40,12 +44,13 @@ class Progress(NamedTuple):
     text: str
     done: int = 0
     total: int = 0
+    detail: str = ""
 
 
 Tell = Callable[[Progress], None]
 
 
-class BuildFailed(EngineError):
+class BuildFailed(ImageError):
     """An image could not be made; the message has the line of the Dockerfile and the last of what was printed."""
 
 
@@ -85,14 +90,14 @@ def build(client: Any, recipe: Recipe, tell: Tell) -> None:
             add_bytes(tar, name, content)
         add_all(tar, recipe.code, "code/")
 
-    _build(client, recipe.tag, recipe.dockerfile, "the generated Dockerfile", context, tell)
+    _build(client, recipe.tag, recipe.dockerfile, GENERATED, context, tell)
 
 
 def push(client: Any, tag: str, repository: str, registry: Registry, tell: Tell) -> str:
     """Push an image under its own tag into a repository, `host/path/name`; the digest that it has there."""
     name = tag.partition(":")[2]
     auth = _auth(registry.login)
-    with _refusals(f"the image cannot be pushed to {repository}"):
+    with _refusals(f"the image cannot be pushed to {repository}", "try what a push needs: runner doctor"):
         client.tag(tag, repository, name)
         digest = ""
         for message in _moving(
@@ -109,12 +114,12 @@ def push(client: Any, tag: str, repository: str, registry: Registry, tell: Tell)
 
 def pull(client: Any, reference: str, login: Login | None, tell: Tell) -> None:
     """Let the engine have an image of a registry."""
-    with _refusals(f"the image '{reference}' cannot be pulled"):
+    known = "is its name right, and may you pull it? docker login"
+    with _refusals(f"the image '{reference}' cannot be pulled", known, "image"):
         stream = client.pull(reference, stream=True, decode=True, auth_config=_auth(login))
         for message in _moving(stream, reference, "pull", tell):
             if "error" in message:
-                help = "is its name right, and may you pull it? docker login"
-                raise EngineError(f"the image '{reference}' cannot be pulled: {message['error']}", help)
+                raise ImageError(f"the image '{reference}' cannot be pulled: {message['error']}", known, "image")
 
 
 def instructions(dockerfile: str) -> list[tuple[int, str]]:
@@ -134,28 +139,44 @@ def instructions(dockerfile: str) -> list[tuple[int, str]]:
 
 
 def _build(client: Any, tag: str, dockerfile: str, shown: str, fill: Callable[[Any], None], tell: Tell) -> None:
-    with tempfile.TemporaryFile() as context, _refusals("the image could not be built"):
+    own = shown != GENERATED
+    help = f"mend {shown}" if own else "mend settings.image"
+    refused = f"the image could not be built: {shown}"
+    with tempfile.TemporaryFile() as context, _refusals(refused, help, "dockerfile" if own else "base"):
         _write(context, dockerfile, fill)
         stream = client.build(
             fileobj=context, custom_context=True, dockerfile=DOCKERFILE, tag=tag, rm=True, forcerm=True, decode=True
         )
-        step, told = 0, deque[str](maxlen=LAST)
-        for message in stream:
-            text = message.get("stream", "")
-            if found := _STEP.match(text):
-                step = int(found[1])
-                told.clear()
-                tell(Progress(tag, "build", found[3].strip(), step, int(found[2])))
-            elif text.strip() and not text.startswith(" --->"):
-                told.extend(_said(text))
-            if "error" in message:
-                raise _failed(message["error"], step, dockerfile, shown, told)
+        step, told, now = 0, deque[str](maxlen=LAST), None
+        try:
+            for message in stream:
+                text = message.get("stream", "")
+                if found := _STEP.match(text):
+                    step = int(found[1])
+                    told.clear()
+                    now = Progress(tag, "build", found[3].strip(), step, int(found[2]))
+                    tell(now)
+                elif text.strip() and not text.startswith(" --->"):
+                    said = _said(text)
+                    told.extend(said)
+                    if now is not None and (detail := _detail(said)):
+                        tell(now._replace(detail=detail))
+                if "error" in message:
+                    raise _failed(message["error"], step, dockerfile, shown, told)
+        finally:
+            if now is not None:
+                tell(now)
+
+
+def _detail(said: Sequence[str]) -> str:
+    """The last of these lines that is not the engine's own."""
+    return next((line.strip() for line in reversed(said) if not line.startswith(_OF_THE_ENGINE)), "")
 
 
 def _said(text: str) -> list[str]:
-    """The lines that an instruction printed, without a terminal's colours and pip's advertisements for itself."""
+    """The lines that an instruction printed, without a terminal's colours, and pip's bars and advertisements."""
     lines = _COLOURS.sub("", text).splitlines()
-    return [line for line in lines if line.strip() and not line.startswith("[notice]")]
+    return [line for line in lines if line.strip() and not line.startswith("[notice]") and "━" not in line]
 
 
 def _write(context: IO[bytes], dockerfile: str, fill: Callable[[Any], None]) -> None:
@@ -168,24 +189,30 @@ def _write(context: IO[bytes], dockerfile: str, fill: Callable[[Any], None]) -> 
 def _failed(error: str, step: int, dockerfile: str, shown: str, told: Iterable[str]) -> BuildFailed:
     steps = instructions(dockerfile)
     line, instruction = steps[step - 1] if 0 < step <= len(steps) else (0, "")
-    output = [text for text in told if not text.startswith("Removing intermediate container")]
+    output = [text for text in told if not text.startswith(_OF_THE_ENGINE)]
     where = f"{shown}, line {line}: {instruction}" if line else shown
     lines = "".join(f"\n  | {text}" for text in output)
-    return BuildFailed(
-        f"the image could not be built: {where}\n  {error.strip()}{lines}", _help(error, instruction, step)
-    )
+    help, key, word = _blame(error, instruction, step, shown, output)
+    return BuildFailed(f"the image could not be built: {where}\n  {error.strip()}{lines}", help, key, word)
 
 
-def _help(error: str, instruction: str, step: int) -> str:
+def _blame(error: str, instruction: str, step: int, shown: str, output: Iterable[str]) -> tuple[str, str, str]:
+    """What to do about it, and the key of `settings.image` that it is about, and which of its values."""
+    own = shown != GENERATED
     if "no space left" in error:
-        return "make room on the engine's disk: docker system prune"
+        return "make room on the engine's disk: docker system prune", "", ""
     if step <= 1 and ("pull" in error or "manifest" in error or "lookup" in error or "not found" in error):
-        return "is the base image's name right, and its registry in reach? docker pull tells more"
+        help = "is the base image's name right, and its registry in reach? docker pull tells more"
+        return help, "dockerfile" if own else "base", ""
+    if own:
+        return f"mend {shown}", "dockerfile", ""
     if "requirements.txt" in instruction:
-        return "mend settings.image.requirements"
+        found = (_NAMED.search(line) for line in output)
+        return "mend settings.image.requirements", "requirements", next((each[1] for each in found if each), "")
     if "apt-get" in instruction:
-        return "mend settings.image.apt; the base image has to be a Debian or one that is made from it"
-    return "mend settings.image, or the Dockerfile that it names"
+        help = "mend settings.image.apt; the base image has to be a Debian or one that is made from it"
+        return help, "apt", ""
+    return "mend settings.image", "", ""
 
 
 def _moving(stream: Iterable[dict[str, Any]], image: str, action: str, tell: Tell) -> Iterator[dict[str, Any]]:
@@ -209,14 +236,15 @@ def _auth(login: Login | None) -> dict[str, str] | None:
 
 
 @contextlib.contextmanager
-def _refusals(what: str) -> Iterator[None]:
-    """The SDK's errors as ours."""
+def _refusals(what: str, help: str, key: str = "") -> Iterator[None]:
+    """The SDK's errors as ours; `help` is about what the engine refuses."""
     from docker.errors import APIError, DockerException
     from requests.exceptions import RequestException
 
     try:
         yield
     except APIError as error:
-        raise EngineError(f"{what}: {error.explanation or error}", "the engine's log says more") from error
+        refused = error.explanation or error
+        raise ImageError(f"{what}: {refused}", help, key) from error
     except (DockerException, RequestException, OSError) as error:
         raise EngineError(f"{what}: {error}", "does the Docker Engine still run?") from error

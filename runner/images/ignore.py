@@ -13,35 +13,45 @@ from typing import NamedTuple
 
 
 class Pattern(NamedTuple):
-    """One line: `takes_back` for those that begin with `!`."""
+    """One line: `takes_back` for those that begin with `!`; `text` as it stands in that `line`."""
 
     matches: re.Pattern[str]
     takes_back: bool
+    text: str = ""
+    line: int = 0
 
 
 def patterns_of(text: str) -> list[Pattern]:
     """The patterns of a file's text; comments and empty lines are none."""
     found = []
-    for line in text.removeprefix("\ufeff").splitlines():
+    for number, line in enumerate(text.removeprefix("\ufeff").splitlines(), 1):
         pattern = "" if line.startswith("#") else line.strip()
         takes_back = pattern.startswith("!")
         pattern = pattern.removeprefix("!").strip()
         if pattern:
             cleaned = posixpath.normpath(pattern)
             cleaned = cleaned.lstrip("/") or cleaned
-            found.append(Pattern(re.compile(_expression(cleaned), re.DOTALL), takes_back))
+            matches = re.compile(_expression(cleaned), re.DOTALL)
+            found.append(Pattern(matches, takes_back, line.strip(), number))
     return found
 
 
 def is_left_out(name: str, patterns: Sequence[Pattern]) -> bool:
     """Whether a file is left out; `name` is its path from the folder, with `/`."""
+    found = decisive(name, patterns)
+    return found is not None and not found.takes_back
+
+
+def decisive(name: str, patterns: Sequence[Pattern]) -> Pattern | None:
+    """The pattern that says whether a file is left out; None where none does."""
     parts = name.split("/")
     prefixes = ["/".join(parts[:end]) for end in range(len(parts), 0, -1)]
-    left_out = False
+    found: Pattern | None = None
     for pattern in patterns:
+        left_out = found is not None and not found.takes_back
         if pattern.takes_back == left_out and any(pattern.matches.fullmatch(prefix) for prefix in prefixes):
-            left_out = not pattern.takes_back
-    return left_out
+            found = pattern
+    return found
 
 
 def _expression(pattern: str) -> str:

@@ -12,12 +12,14 @@ from runner.images.tree import File, digest_of, ignored, tree
 
 
 class OwnBuild(NamedTuple):
-    """What makes an image by a Dockerfile of one's own; `shown` is the file as people know it."""
+    """What makes an image by a Dockerfile of one's own; `shown` is the file as people know it, `context` the digest of
+    the files that are sent with it, `digest` that of both."""
 
     dockerfile: str
     shown: str
     files: list[File]
     digest: str
+    context: str = ""
 
 
 def own_build(image: Mapping[str, Any], root: Path) -> OwnBuild:
@@ -31,8 +33,9 @@ def own_build(image: Mapping[str, Any], root: Path) -> OwnBuild:
         raise EngineError(f"the Dockerfile '{path}' cannot be read: {error}", "look at it") from error
     own_list = path.name if path.parent == folder else ""
     files = tree(folder, ignored(folder, own_list))
-    digest = hashlib.sha256(f"own 1\0{text}\0{digest_of(files)}".encode()).hexdigest()
-    return OwnBuild(text, _shown(path, root), files, digest)
+    context = digest_of(files)
+    digest = hashlib.sha256(f"own 1\0{text}\0{context}".encode()).hexdigest()
+    return OwnBuild(text, _shown(path, root), files, digest, context)
 
 
 def lacking(image: Mapping[str, Any], root: Path) -> Iterator[tuple[str, str, str]]:

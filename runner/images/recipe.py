@@ -9,18 +9,22 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from runner.errors import EngineError
 from runner.images.own import OwnBuild
 from runner.images.tree import File, digest_of
+from runner.images.trouble import ImageError
 from runner.images.wheel import RunnerWheel
 
 NAME, OWN_NAME = "runner-step", "runner-own"
 """The names of images of steps, and of those that Dockerfiles of one's own make beneath them."""
 PARTS_LABEL = "runner/parts"
+REQUIREMENTS_LABEL = "runner/requirements"
+DOCKERFILE, CONTEXT = "dockerfile", "context"
+"""Parts of an image over a Dockerfile of one's own: its name and text, and what is sent with it."""
 USER = "1000:1000"
 HOME, WORKDIR, OURS = "/home/runner", "/app", "/opt/runner"
 BAKED, ARCHIVE = "baked", "archive"
 
+_MOST = 4000  # characters of a label
 _VERSION = 1  # bump it when equal settings must make another image than before
 _PIP = "python -m pip install"
 # Variables of the build that are not in the image: the image is ours, so that pip need not spare Debian's own packages.
@@ -42,6 +46,7 @@ class Recipe(NamedTuple):
     `own`        the Dockerfile of one's own that is built first, as `own_tag`
     `parts`      part → short digest, in the order of the layers; a label of the image says them, without `code`
     `says`       what is in it, for people
+    `requirements` a line each
     """
 
     tag: str
@@ -51,6 +56,7 @@ class Recipe(NamedTuple):
     own: OwnBuild | None = None
     parts: dict[str, str] = {}
     says: str = ""
+    requirements: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -92,6 +98,8 @@ def recipe(
         "requirements": [list(requirements), list(needs)],
         "runner": [runner.requirement, hashlib.sha256(runner.content).hexdigest()],
     }
+    if own is not None:
+        contents |= {DOCKERFILE: [own.shown, own.dockerfile], CONTEXT: own.context}
     parts = {name: _short(content) for name, content in contents.items()}
     files = {"requirements.txt": _text(requirements), "worker.txt": _text(needs)}
     files |= {runner.name: runner.content} if runner.content else {}
@@ -102,7 +110,8 @@ def recipe(
     digest = _short(
         [_VERSION, dockerfile, parts, {name: hashlib.sha256(files[name]).hexdigest() for name in files}], 20
     )
-    return Recipe(f"{NAME}:{digest}", dockerfile, files, list(code), own, parts, _says(image, base, requirements, own))
+    says = _says(image, base, requirements, own)
+    return Recipe(f"{NAME}:{digest}", dockerfile, files, list(code), own, parts, says, tuple(requirements))
 
 
 def _dockerfile(
@@ -131,7 +140,9 @@ def _dockerfile(
     if runner.content:
         yield f"COPY {runner.name} {OURS}/"
     yield f"RUN {_PIP} --no-deps {f'{OURS}/{runner.name}' if runner.content else runner.requirement}"
-    yield f'LABEL {PARTS_LABEL}="{" ".join(f"{name}={digest}" for name, digest in parts.items())}"'
+    label = f'LABEL {PARTS_LABEL}="{" ".join(f"{name}={digest}" for name, digest in parts.items())}"'
+    told = json.dumps([line.split(" --")[0] for line in requirements])
+    yield f"{label} {REQUIREMENTS_LABEL}={_quoted('', told)}" if requirements and len(told) <= _MOST else label
     yield f"ENV HOME={HOME}"
     yield f"WORKDIR {WORKDIR}"
     yield f"USER {USER}"
@@ -146,15 +157,18 @@ def _own_tag(own: OwnBuild) -> str:
 def _refuse_local(requirements: Sequence[str]) -> None:
     for line in requirements:
         if _OF_THIS_MACHINE.match(line):
-            raise EngineError(
+            raise ImageError(
                 f"the requirement '{line}' is a path of this machine, which an image does not have",
                 "take it out: the project's own code comes to steps by itself; other packages need an index or a URL",
+                "requirements",
+                line,
             )
 
 
 def _quoted(name: str, value: str) -> str:
     if "\n" in value or "\r" in value:
-        raise EngineError(f"settings.image.env.{name} has several lines, and a Dockerfile cannot say that", "take one")
+        message = f"settings.image.env.{name} has several lines, and a Dockerfile cannot say that"
+        raise ImageError(message, "take one", "env")
     return '"' + re.sub(r'([\\"$])', r"\\\1", value) + '"'
 
 

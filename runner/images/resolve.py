@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from runner.docker_engine import NotThere, ask
 from runner.errors import EngineError
-from runner.images.recipe import PARTS_LABEL, Recipe
+from runner.images.recipe import CONTEXT, DOCKERFILE, PARTS_LABEL, REQUIREMENTS_LABEL, Recipe
 from runner.images.registry import Place, Registry
 
 EXISTS, BUILD, PUSH, PULL, UNKNOWN = "exists", "to build", "to push", "to pull", "not known"
 
+_UNKNOWN = 1_000_000
+_FEW = 4  # requirements that are named
+
 
 class Image(NamedTuple):
-    """An image that steps run in.
+    """An image that steps, or a run's controller, run in.
 
     `reference` what they are started from: by digest as soon as the registry has told it
     `state`     EXISTS, or what is to be done first; UNKNOWN when nobody could be asked, and `why` says so
     `recipe`    how it is made; None for a ready one
     `trouble`   why it is not known
+    `controller` whether the controller runs in it
     """
 
     reference: str
@@ -30,6 +34,7 @@ class Image(NamedTuple):
     steps: tuple[str, ...] = ()
     recipe: Recipe | None = None
     trouble: EngineError | None = None
+    controller: bool = False
 
 
 class Target(NamedTuple):
@@ -55,12 +60,14 @@ class Target(NamedTuple):
 
 
 class Known(NamedTuple):
-    """What an engine has of our images: tag, or name@digest → the parts that its label tells.
+    """What an engine has of our images: tag, or name@digest → the parts that its label tells; and parts of that kind →
+    the requirements that another label tells.
 
     `trouble` when it cannot be asked."""
 
     parts: dict[str, dict[str, str]] = {}
     trouble: EngineError | None = None
+    requirements: dict[str, list[str]] = {}
 
 
 def known_images(host: str, environ: Mapping[str, str]) -> Known:
@@ -70,14 +77,13 @@ def known_images(host: str, environ: Mapping[str, str]) -> Known:
         found = ask(host, f"/images/json?filters={wanted}", environ)
     except EngineError as error:
         return Known(trouble=error)
-    newest = sorted(found, key=lambda image: -image.get("Created", 0))
-    return Known(
-        {
-            tag: dict(word.split("=", 1) for word in image["Labels"][PARTS_LABEL].split())
-            for image in newest
-            for tag in [*(image.get("RepoTags") or ()), *(image.get("RepoDigests") or ())]
-        }
-    )
+    known = Known({}, None, {})
+    for image in sorted(found, key=lambda image: -image.get("Created", 0)):
+        parts = dict(word.split("=", 1) for word in image["Labels"][PARTS_LABEL].split())
+        known.parts.update((tag, parts) for tag in [*(image.get("RepoTags") or ()), *(image.get("RepoDigests") or ())])
+        if told := image["Labels"].get(REQUIREMENTS_LABEL):
+            known.requirements[parts.get("requirements", "")] = json.loads(told)
+    return known
 
 
 def resolve(
@@ -160,23 +166,44 @@ def engine_has(host: str, environ: Mapping[str, str]) -> Callable[[str], bool]:
 
 def _why(recipe: Recipe, known: Known) -> str:
     """What differs from the image that is most like it; the newest of several."""
-    others = list(known.parts.values())
+    name = recipe.tag.partition(":")[0]
+    others = [parts for tag, parts in known.parts.items() if name in tag]
+    if recipe.own is not None and any(_same(recipe, parts, DOCKERFILE) for parts in others):
+        if not any(_same(recipe, parts, DOCKERFILE, CONTEXT) for parts in others):
+            return f"the build context of {recipe.own.shown} changed: narrow `context`, or leave out by .dockerignore"
+        others = [parts for parts in others if _same(recipe, parts, DOCKERFILE, CONTEXT)]
     if not others:
         return f"never built: {recipe.says}"
-    nearest = min((list(_changed(recipe, parts)) for parts in others), key=len)
-    if len(nearest) > 2 or "base" in nearest:
+    compared = (_compared(recipe, parts, known) for parts in others)
+    changed, differ = min(compared, key=lambda each: (len(each[0]), len(each[1]) if each[1] is not None else _UNKNOWN))
+    if len(changed) > 2 or "base" in changed:
         return f"never built: {recipe.says}"
-    return f"{' and '.join(nearest) or 'code'} changed: {recipe.says}"
+    differ = differ or []
+    more = [f"{len(differ) - _FEW} more"] if len(differ) > _FEW else []
+    told = f" ({', '.join([*differ[:_FEW], *more])})" if differ else ""
+    return f"{' and '.join(changed) or 'code'} changed{told}: {recipe.says}"
 
 
-def _changed(recipe: Recipe, parts: Mapping[str, str]) -> Iterator[str]:
-    yield from (name for name, digest in recipe.parts.items() if name != "code" and parts.get(name) != digest)
+def _same(recipe: Recipe, parts: Mapping[str, str], *names: str) -> bool:
+    return all(recipe.parts.get(name) == parts.get(name) for name in names)
+
+
+def _compared(recipe: Recipe, parts: Mapping[str, str], known: Known) -> tuple[list[str], list[str] | None]:
+    """The parts in which an image differs, and the requirements that came and went, None where nobody knows them."""
+    changed = [name for name, digest in recipe.parts.items() if name != "code" and parts.get(name) != digest]
+    if "requirements" not in changed:
+        return changed, []
+    if (had := known.requirements.get(parts.get("requirements", ""))) is None:
+        return changed, None
+    has = [line.split(" --")[0] for line in recipe.requirements]
+    return changed, [f"+{each}" for each in has if each not in had] + [f"-{each}" for each in had if each not in has]
 
 
 def images_to_json(images: Iterable[Image]) -> list[dict[str, Any]]:
     """Images as JSON values."""
     return [
         {"image": image.reference, "state": image.state, "why": image.why, "steps": list(image.steps)}
+        | ({"controller": True} if image.controller else {})
         | ({"dockerfile": image.recipe.dockerfile, "tag": image.recipe.tag} if image.recipe else {})
         for image in images
     ]

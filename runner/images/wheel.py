@@ -9,12 +9,13 @@ import base64
 import hashlib
 import io
 import zipfile
+from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
 import runner
-from runner.integrations import DISTRIBUTION, integration_of, needed
+from runner.integrations import DISTRIBUTION, core, integration_of, needed
 
 _PACKAGE = Path(runner.__file__).parent
 _ONCE = (1980, 1, 1, 0, 0, 0)  # the first moment that a zip file can say
@@ -68,6 +69,16 @@ def needs_of_worker(artifact_store: str, secret_store: str = "") -> list[str]:
         if name := integration_of(kind, flavor):
             found += [each.requirement for each in needed(name) if each.requirement not in found]
     return found
+
+
+def needs_of_controller(needs: Iterable[str], artifact_store: str, secret_store: str = "") -> list[str]:
+    """The requirements of a run's controller: runner's own, those of its stores, and these.
+
+    Raises EngineError when our own metadata does not say.
+    """
+    own = core()
+    stores = [each for each in needs_of_worker(artifact_store, secret_store) if each not in ALWAYS]
+    return [*(each.requirement for each in own), *stores, *needs]
 
 
 def _digest(content: bytes) -> str:

@@ -103,6 +103,7 @@ class LedgerLike(Protocol):
     def has_all(self, artifacts: Iterable[Artifact]) -> bool: ...
     def cached(self, key: str, expires_after: float | None) -> StepResult | None: ...
     def deployment(self, run_id: str) -> Deployment: ...
+    def events(self, run_id: str) -> list[Event] | None: ...
     def cancel_requested(self, run_id: str) -> bool: ...
     def log_path(self, run_id: str, step: str, attempt: int, make: bool = True) -> str | None: ...
     def log(self, run_id: str, step: str, attempt: int) -> str: ...
@@ -148,7 +149,8 @@ class BaseOrchestrator:
     `needs_image` each step runs in an image; it is there before the flavor is asked to run it, as `step.container` says
     `detaches`  what is submitted goes on without whoever submitted it: the engine walks the DAG, or a controller of
                 ours does that there
-    `controller_extras` where that is a controller of ours: the extras of runner that its image has beside its stores'
+    `controller_needs` where that is a controller of ours: the requirements that its image has beside runner's own and
+                its stores'
     `available` False for a flavor whose documents are checked and planned for, and which cannot run anything yet
     `compiles`  whether `compile` gives the engine's documents, although nothing may be run yet
     `advice`    capability → what to write instead of a setting that it does not honour
@@ -162,7 +164,7 @@ class BaseOrchestrator:
     remote: ClassVar[bool] = False
     needs_image: ClassVar[bool] = False
     detaches: ClassVar[bool] = False
-    controller_extras: ClassVar[tuple[str, ...]] = ()
+    controller_needs: ClassVar[tuple[str, ...]] = ()
     available: ClassVar[bool] = True
     compiles: ClassVar[bool] = True
     advice: ClassVar[Mapping[str, str]] = {}
@@ -259,7 +261,7 @@ class BaseOrchestrator:
     def control(self, submission: Submission, stack: StackLike) -> Iterator[Event | LogLines]:
         """Walk a run from inside of the engine, from where its ledger and the engine say it is, to its end.
 
-        Called where the controller runs, for flavors with `controller_extras`.
+        Called where the controller runs, for flavors with `controller_needs`.
         """
         raise EngineError(f"flavor '{self.flavor}' has no controller")
 

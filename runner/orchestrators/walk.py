@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from runner.errors import EngineError
-from runner.orchestrators.base import AttemptEnded, Launcher, LedgerLike
+from runner.orchestrators.base import AttemptBegan, AttemptEnded, Launcher, LedgerLike
 from runner.plan.deployment import DeployedStep, Deployment, StepJob, facts_of
 from runner.plan.fingerprint import cache_key
 from runner.records import (
+    ENGINES_FAULT,
     FAILED,
     HOPELESS,
     REASONS,
@@ -30,6 +31,8 @@ CANCEL_TICK = 0.2  # seconds between two looks for a request to cancel
 REMOTE_TICK = 2.0  # the same where each is a request over the network
 AT_A_TIME = 256  # events that are gathered before they are told
 LOOK_AHEAD = 64  # steps that may be passed over, for want of room, by later ones
+RESTARTS = 5  # attempts of a step that its engine may lose, beside those that `retry` allows to fail
+RESTART_DELAY, LONGEST_DELAY = 1.0, 60.0  # seconds before the first of them, doubled for each further one, at most
 Happened = Iterator[Event | LogLines]
 
 
@@ -85,6 +88,7 @@ class Walk:
         self.ready = deque(name for name, needs in self.waits_for.items() if not needs)
         self.attempts: dict[str, int] = {}
         self.retries: dict[str, int] = {}
+        self.restarts: dict[str, int] = {}
         self.running: dict[str, StepJob] = {}
         self.started: dict[str, float] = {}
         self.keys: dict[str, str | None] = {}
@@ -93,6 +97,7 @@ class Walk:
         self.tick = REMOTE_TICK if ledger.remote else CANCEL_TICK
         self.next_look = time.monotonic() + self.tick if ledger.remote else 0.0
         self.foreseen: set[str] = set()
+        self.adopted: set[tuple[str, int]] = set()
         self.failed: list[str] = []
         self.cancelled = False
 
@@ -107,6 +112,8 @@ class Walk:
             for happened in self.launcher.poll(self._patience()):
                 if isinstance(happened, AttemptEnded):
                     told += self._ended(happened)
+                elif isinstance(happened, AttemptBegan):
+                    self._began(*happened)
                 else:
                     told.append(happened)
             self._wake_retries()
@@ -129,10 +136,11 @@ class Walk:
             self.attempts[step], self.started[step] = attempt, began
             self.keys[step] = self._cache_key(deployed)
             self.running[step] = self._job(deployed, attempt)
-            if deployed.timeout is not None:
-                left = deployed.timeout - max(0.0, self.clock() - began)
-                heapq.heappush(self.deadlines, (time.monotonic() + left, step, attempt))
-            yield self._event("step_started", step, attempt)._replace(time=began)
+            if not self.launcher.begins_later:
+                self._began(step, attempt, began)
+            self.adopted.add((step, attempt))
+            since = round(max(0.0, self.clock() - began), 3)
+            yield self._event("step_started", step, attempt, adopted=True, running_for=since)._replace(time=began)
 
     def _is_wanted(self, step: str, attempt: int) -> bool:
         """Whether the attempt is one of a step that could start now: not done yet, and what it needs is there."""
@@ -190,7 +198,7 @@ class Walk:
             if result and result.status == SUCCEEDED and self.ledger.has_all(result.outputs.values()):
                 return self._succeeded(result)
         key = self.keys[step.name] = self._cache_key(step)
-        if key is None or not self.deployment.use_cache or self.retries.get(step.name):
+        if key is None or not self.deployment.use_cache or self._was_tried(step.name):
             return None
         found = self.ledger.cached(key, step.expires_after)
         if found is None or set(found.outputs) != set(step.output_names):
@@ -206,9 +214,16 @@ class Walk:
         self.foreseen.discard(step.name)
         self.started[step.name] = self.clock()
         self.launcher.start(step, job)
-        if step.timeout is not None:
-            heapq.heappush(self.deadlines, (time.monotonic() + step.timeout, step.name, attempt))
+        if not self.launcher.begins_later:
+            self._began(step.name, attempt, self.started[step.name])
         return self._event("step_started", step.name, attempt)
+
+    def _began(self, name: str, attempt: int, began: float) -> None:
+        """Its time runs from here; `began` is seconds since 1970."""
+        timeout = self.deployment.steps[name].timeout
+        if timeout is not None:
+            left = timeout - max(0.0, self.clock() - began)
+            heapq.heappush(self.deadlines, (time.monotonic() + left, name, attempt))
 
     def _job(self, step: DeployedStep, attempt: int) -> StepJob:
         return StepJob(
@@ -242,6 +257,9 @@ class Walk:
         result = ended.result or self.ledger.result(job.run_id, job.step, job.attempt)
         if result is None or (ended.reason and result.status != SUCCEEDED):
             result = self._missing_result(job, ended)
+        if result.error is not None and result.error.reason == "cancelled" and not self._stopping:
+            self.cancelled = True  # its worker saw the request before this walk did
+            self._stop_all()
         if result.status == SUCCEEDED:
             yield self._succeeded(result)
         elif self.cancelled or ended.reason == "cancelled":
@@ -269,7 +287,9 @@ class Walk:
         self._finished(result.step, result.outputs)
         # As long as it was waited for: with the start of its process, the import of its modules, its way back.
         started = self.started.get(result.step)
-        lasted = result.ended - result.started if started is None else self.clock() - started
+        # One that was adopted may have been over long before that.
+        ended = result.ended if (result.step, result.attempt) in self.adopted else self.clock()
+        lasted = result.ended - result.started if started is None else max(0.0, ended - started)
         data: dict[str, Any] = {
             "outputs": artifacts_to_json(result.outputs),
             "started": result.started if started is None else started,
@@ -293,19 +313,33 @@ class Walk:
     def _failed(self, result: StepResult) -> Happened:
         step = self.deployment.steps[result.step]
         error = failure_to_json(result.error)
-        count = self.retries.get(step.name, 0)
-        hopeless = result.error is not None and result.error.reason in HOPELESS
-        if step.retry and count < step.retry["max_retries"] and not self._stopping and not hopeless:
-            wait = min(step.retry["delay"] * step.retry["backoff"] ** count, step.retry["max_delay"])
-            self.retries[step.name] = count + 1
+        if not self._stopping and (wait := self._wait_before_next(step, result)) is not None:
             heapq.heappush(self.retry_at, (time.monotonic() + wait, step.name))
             yield self._event("step_retrying", step.name, result.attempt, error=error, delay=wait)
             return
         self.failed.append(step.name)
         self.waits_for.pop(step.name, None)
-        yield self._event("step_failed", step.name, result.attempt, error=error, metrics=result.metrics)
+        failed = self._event("step_failed", step.name, result.attempt, error=error, metrics=result.metrics)
+        adopted = (step.name, result.attempt) in self.adopted
+        yield failed._replace(time=max(result.ended, self.started[step.name])) if adopted else failed
         if self.deployment.on_failure == "fail_fast":
             self._stop_all()
+
+    def _wait_before_next(self, step: DeployedStep, result: StepResult) -> float | None:
+        """Seconds until the step is tried again; None when it is not."""
+        reason = result.error.reason if result.error is not None else ""
+        lost, failed = self.restarts.get(step.name, 0), self.retries.get(step.name, 0)
+        if reason in ENGINES_FAULT and lost < RESTARTS:
+            self.restarts[step.name] = lost + 1
+            return min(RESTART_DELAY * 2.0**lost, LONGEST_DELAY)
+        if step.retry is None or failed >= step.retry["max_retries"] or reason in HOPELESS:
+            return None
+        self.retries[step.name] = failed + 1
+        return float(min(step.retry["delay"] * step.retry["backoff"] ** failed, step.retry["max_delay"]))
+
+    def _was_tried(self, name: str) -> bool:
+        """Whether an attempt of it has failed, and another one was to follow."""
+        return bool(self.retries.get(name) or self.restarts.get(name))
 
     # -- stopping ------------------------------------------------------------------------------------------------------
 
@@ -351,7 +385,7 @@ class Walk:
 
     def _finish(self) -> Happened:
         for name in self.waits_for:
-            if self.retries.get(name):  # it waited to be tried again
+            if self._was_tried(name):  # and waited to be tried again
                 yield self._event("step_cancelled", name, reason=self._why_stopped())
             else:
                 yield self._event("step_skipped", name, reason=self._why_skipped(name))

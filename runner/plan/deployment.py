@@ -65,6 +65,7 @@ class Deployment(NamedTuple):
     `document`       the pipeline's file, absolute, and the digest of its text when this was planned
     `secret_store`   flavor and fields of where `${secrets.NAME}` is looked up; empty for the environment
     `container_registry` flavor and fields of where images are pushed; empty for nowhere
+    `controller`     what the run's controller runs in, {"image": reference}; empty where there is none
     """
 
     run_id: str
@@ -84,6 +85,7 @@ class Deployment(NamedTuple):
     document: tuple[str, str] = ("", "")
     secret_store: dict[str, Any] = {}
     container_registry: dict[str, Any] = {}
+    controller: dict[str, Any] = {}
 
 
 class StepJob(NamedTuple):

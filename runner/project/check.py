@@ -48,6 +48,9 @@ def validate_paths(
     known = around(project, documents)
     problems += same_names(documents)
     given = load_stack(project, stack, "--stack", env) if stack else None
+    if given is not None:
+        problems += unreachable(given)
+        texts |= {document.file: document.text for document in given.places[:1]}
     stack_of = (lambda name: given) if given else _own_stacks(project, known, env)
     for document in documents:
         problems += check(project, document, known, env, imports=imports, stack_of=stack_of)

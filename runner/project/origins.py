@@ -10,6 +10,7 @@ from runner.errors import Position
 from runner.project.pipelines import Pipeline
 from runner.project.stacks import Stack, services_of
 from runner.spec.pipeline import IMAGE_DIGESTS
+from runner.spec.stack import COMPONENT_KINDS
 
 if TYPE_CHECKING:
     from runner.plan.deployment import DeployedStep
@@ -18,8 +19,11 @@ BUILT_IN = "default"
 """What is told of a value that nobody set."""
 
 
-def locate(pipeline: Pipeline, path: Sequence[str], stack: Stack | None = None) -> Position:
-    """Where the value of a step at this path was set, else the step. `path` is ("steps", "fit", "resources")."""
+def locate(pipeline: Pipeline, path: Sequence[str | int], stack: Stack | None = None) -> Position:
+    """Where the value of a step at this path was set, else the step. `path` is ("steps", "fit", "resources"), or leads
+    to a component's value in the stack: ("orchestrator", "network")."""
+    if path[0] in COMPONENT_KINDS and stack is not None and stack.places:
+        return stack.places[0].position(path)
     return _origin(pipeline, stack, path) or pipeline.document.position(path, key=True)
 
 
@@ -47,7 +51,7 @@ def _values(step: DeployedStep) -> Iterator[tuple[str, ...]]:
     yield from (("settings", "image", field) for field in step.image if field not in IMAGE_DIGESTS)
 
 
-def _origin(pipeline: Pipeline, stack: Stack | None, path: Sequence[str]) -> Position | None:
+def _origin(pipeline: Pipeline, stack: Stack | None, path: Sequence[str | int]) -> Position | None:
     own, rest = pipeline.document, tuple(path[2:])
     named = {name: document for name, (_, document) in pipeline.resources.items()}
     for place in (tuple(path), ("defaults", *rest), rest):
@@ -62,7 +66,7 @@ def _origin(pipeline: Pipeline, stack: Stack | None, path: Sequence[str]) -> Pos
 
 
 def _at(
-    document: Document, place: tuple[str, ...], rest: tuple[str, ...], named: dict[str, Document]
+    document: Document, place: tuple[str | int, ...], rest: tuple[str | int, ...], named: dict[str, Document]
 ) -> Position | None:
     if document.node.has(place):
         return document.position(place)

@@ -17,7 +17,7 @@ from runner.plan.fingerprint import part
 from runner.plugins import UnknownPlugin
 from runner.project.declared import FIXED, around, named_resources, names_of, read_all, texts_of
 from runner.project.folder import SUFFIXES, Project, files_of
-from runner.requirements import NoRequirements, requirements_of
+from runner.requirements import NoRequirements, requirements_of, unreadable
 from runner.spec.pipeline import IMAGE_CONFLICTS, ImageSettings, Parameter, PipelineSpec
 from runner.spec.resources import Resources
 from runner.validate.bind import bind, not_yet
@@ -231,17 +231,28 @@ def _missing_files(project: Project, document: Document, path: tuple[str, ...]) 
     image = document.node.at(path).plain()
     if not isinstance(image, dict):
         return
-    if isinstance(image.get("requirements"), str):
-        try:
-            requirements_of(image, str(project.root))
-        except NoRequirements as error:
-            position = document.position((*path, "requirements"))
-            yield Problem(position, "no-requirements", error.message, error.help)
+    if isinstance(declared := image.get("requirements"), str | list):
+        yield from _unreadable(project, document, (*path, "requirements"), declared)
     if isinstance(image.get("dockerfile") or image.get("context"), str):
         from runner.images.own import lacking  # few have a Dockerfile of their own: start-up time counts
 
         for key, message, help in lacking(image, project.root):
             yield Problem(document.position((*path, key)), "no-dockerfile", message, help)
+
+
+def _unreadable(
+    project: Project, document: Document, path: tuple[str, ...], declared: str | list[Any]
+) -> Iterator[Problem]:
+    """A file of requirements that does not say them, and those that pip will not understand."""
+    try:
+        lines = requirements_of({"requirements": declared}, str(project.root))
+    except NoRequirements as error:
+        yield Problem(document.position(path), "no-requirements", error.message, error.help)
+        return
+    of_file = f"in '{declared}', " if isinstance(declared, str) else ""
+    for index, message, help in unreadable([line if isinstance(line, str) else "-" for line in lines]):
+        position = document.position(path if of_file else (*path, index))
+        yield Problem(position, "bad-requirement", f"{of_file}{message}", help)
 
 
 def _keys_of(spec: PipelineSpec, flavor: type[BaseOrchestrator], name: str) -> Iterator[str]:

@@ -93,6 +93,9 @@ class Story:
         if event.event == "step_started":
             self._started[name] = event.time
             self.tails.pop(name, None)
+            if event.data.get("adopted"):
+                since = duration(event.data.get("running_for", 0.0))
+                return f"goes on (attempt {event.attempt or 1}, begun {since} ago)"
             return "started" if (event.attempt or 1) == 1 else f"started, attempt {event.attempt}"
         started = event.data.get("started", self._started.pop(name, None))
         took = duration(event.data.get("duration", event.time - started)) if started is not None else ""

@@ -7,8 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runner.artifact_store.base import ArtifactStore, ObjectMissing, StoreError
 from runner.artifact_store.ledger import Ledger
@@ -20,6 +19,9 @@ from runner.spec import OUTPUT
 from runner.worker.context import StepContext, enter, leave
 from runner.worker.failure import failure_of
 from runner.worker.secrets import Resolver
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 HOST = os.uname().nodename
 
@@ -199,7 +201,7 @@ def _explain(error: BaseException, job: StepJob) -> Failure:
         case SystemExit():
             return Failure("exit", f"the step called sys.exit({error.code!r}): a step ends by returning or by raising")
         case _:
-            return failure_of(error, job.project)
+            return failure_of(error, job.project, elsewhere=bool(job.code))
 
 
 def _without_secrets(result: StepResult, mask: Callable[[str], str]) -> StepResult:

@@ -11,8 +11,11 @@ from runner.records import Failure, Frame
 _OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
 
-def failure_of(error: BaseException, project: str) -> Failure:
-    """The record of an exception; frames are those of files in the project, or all but ours when there is none."""
+def failure_of(error: BaseException, project: str, *, elsewhere: bool = False) -> Failure:
+    """The record of an exception; frames are those of files in the project, or all but ours when there is none.
+
+    Where the project's folder is `elsewhere`, in a container, its files are named as they are from its root.
+    """
     import traceback  # only a failing step pays for it
 
     trace = _without_ours(error.__traceback__)
@@ -23,6 +26,8 @@ def failure_of(error: BaseException, project: str) -> Failure:
         _relative(frame, root) for frame in frames if frame.file.startswith(root) and "site-packages" not in frame.file
     ]
     text = "".join(traceback.format_exception(type(error), error, trace))
+    if elsewhere:
+        text = text.replace(f'File "{root}', 'File "')
     return Failure(_reason(error), _message(error), type(error).__name__, tuple(users or frames), text)
 
 

@@ -7,6 +7,7 @@ process that was killed could not write.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import json
 import os
@@ -33,6 +34,7 @@ GRACE = 3.0  # seconds between the request to end and the kill
 TICK = 0.25  # seconds between two looks at the clock, the parent, and a ledger on this machine
 REMOTE_TICK = 2.0  # seconds between two looks at a ledger in a bucket
 EX_FAILED, EX_IOERR = 1, 74
+STOPPED = "it was told to stop (SIGTERM)"
 
 
 class Told:
@@ -69,9 +71,15 @@ Work = Callable[[StepJob, Told], int]
 
 def supervise(job: StepJob, work: Work) -> int:
     """Settle the job, run it by `work(job, told)` in a fork, and see that a result is left; the exit code."""
-    child = _Child(work)  # before a store is opened: the SDKs of some do not survive a fork
     try:
-        ledger = Ledger(open_store(job.artifact_store, secrets_of(job.secret_store, job.project)))
+        store = open_store(job.artifact_store, secrets_of(job.secret_store, job.project))
+        store.prepare()  # which takes longer than all else, and is for both
+    except (StoreError, SecretStoreError) as error:
+        print(f"error: {error.message}", file=sys.stderr)
+        return EX_IOERR
+    child = _Child(work)  # before the store is used: the SDKs of some do not survive a fork
+    try:
+        ledger = Ledger(store)
         settled = settle(job, ledger)
         result = settled if isinstance(settled, StepResult) else _Watch(settled, ledger, child).to_its_end()
     except (StoreError, SecretStoreError) as error:
@@ -128,7 +136,20 @@ def _run(work: Work, job: int, output: int, told: Told) -> NoReturn:
         data = pipe.read()
     if not data:
         os._exit(0)
-    sys.exit(work(job_from(json.loads(data)), told))
+    code = work(job_from(json.loads(data)), told)
+    _settle()
+    os._exit(code)  # to take an interpreter to pieces that has an SDK in it lasts longer than many a step
+
+
+def _settle() -> None:
+    """What the end of an interpreter does for the code that ran in it."""
+    threading = sys.modules.get("threading")
+    if threading is not None:
+        threading._shutdown()  # waits for threads that are no daemons
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # closed, or nobody reads it
+            stream.flush()
 
 
 class _Watch:
@@ -228,7 +249,8 @@ class _Watch:
         if code == -signal.SIGKILL and not self.reason and _starved() > self.starved:
             self.reason = "out-of-memory"
         error = _failure(self.reason, code, job.timeout)
-        self.log.add(f"error: {error.message}\n".encode())
+        if line := _last_line(error, job):
+            self.log.add(line.encode())
         return StepResult(
             job.run_id,
             job.step,
@@ -260,11 +282,20 @@ def _available(pipe: int) -> bytes | None:
         return None
 
 
+def _last_line(error: Failure, job: StepJob) -> str:
+    """What the log of a step that left no result ends with."""
+    if error.reason == "out-of-memory" and job.echo:
+        return ""  # whoever hears the log of a container knows its limit, and tells it
+    stopped = error.message == STOPPED or error.reason == "cancelled"
+    return f"{'stopped' if stopped else 'error'}: {error.message}\n"
+
+
 def _failure(reason: str, code: int, timeout: float | None) -> Failure:
+    told = bool(reason)
     reason = reason or ("signal" if code < 0 else "store" if code == EX_IOERR else "exit")
     words = {
         "timeout": f"it took longer than its timeout of {timeout:g} s" if timeout else "",
-        "signal": f"the process was killed by signal {-code}" if code < 0 else "the engine told it to end (SIGTERM)",
+        "signal": STOPPED if told else f"the process was killed by signal {-code}",
         "lost": "the process that had started it is gone",
         "out-of-memory": "it took more memory than there is in its container, and the kernel killed it",
         "exit": f"the process ended with exit code {code} and left no result",

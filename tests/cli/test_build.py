@@ -119,4 +119,25 @@ def test_a_build_tells_its_steps_and_then_what_there_is(
     assert told.err.startswith(f"building {facts[0]['tag']}\n  [1/") and f'ENV TEST="{unique}"' in told.err
     assert main(["build", "p.yaml", "--stack", "docker"]) == 0
     told = capsys.readouterr()
-    assert told.err == "" and told.out.splitlines()[1].split()[:2] == [facts[0]["image"], "exists"]
+    assert told.err == "" and told.out.splitlines()[1].split()[:2] == [facts[0]["image"][:24], "exists"]
+
+
+@pytest.mark.engine("docker")
+@pytest.mark.parametrize(
+    ("image", "words", "at"),
+    [
+        ("{base: 'BASE', requirements: [idna, six==0.0.1]}", "mend settings.image.requirements", "six"),
+        ("{image: '127.0.0.1:1/no:1'}", "may you pull it? docker login", "'127"),
+        ("{dockerfile: Dockerfile}", "mend Dockerfile", "Dockerfile}"),
+        ("{requirements: [./here]}", "other packages need an index or a URL", "./here"),
+    ],
+)
+def test_what_is_wrong_with_an_image_is_told_with_its_place(
+    project: Path, python_image: str, image: str, words: str, at: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / "Dockerfile").write_text("FROM scratch\nRUNN x\n")
+    line = f"  image: {image.replace('BASE', python_image)}"
+    text = f"kind: pipeline\nname: q\nsettings:\n{line}\nsteps: {{a: {{entrypoint: 'steps:work'}}}}\n"
+    (project / "q.yaml").write_text(text)
+    assert main(["build", "q.yaml", "--stack", "docker"]) == 5
+    assert f"{words}; of step 'a', at q.yaml:4:{line.index(at) + 1}\n" in capsys.readouterr().err

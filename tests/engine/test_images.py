@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import tarfile
 import threading
 from collections.abc import Iterator
@@ -13,9 +14,10 @@ from uuid import uuid4
 import pytest
 
 from runner.engine import images
-from runner.engine.images import Image, Progress, images_of, made_images, made_ready, unresolved
+from runner.engine.images import Image, Progress, images_of, images_to_json, made_images, made_ready, unresolved
 from runner.errors import EngineError
 from runner.images.build import BuildFailed
+from runner.images.trouble import ImageError
 from runner.orchestrators.base import BaseOrchestrator
 from runner.plan.deployment import DeployedStep, Deployment
 
@@ -97,15 +99,28 @@ def one_runner() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def base(python_image: str) -> Iterator[str]:
     """A base image of these tests' own, so that all that they make is found and removed."""
-    tag = f"runner-test-base:{UNIQUE}"
-    dockerfile = f"FROM {python_image}\nLABEL runner/test={UNIQUE}\n"
-    subprocess.run(
-        ["docker", "build", "-q", "-t", tag, "-"], input=dockerfile, text=True, check=True, capture_output=True
-    )
-    yield tag
+    yield labelled(python_image, f"runner-test-base:{UNIQUE}")
     for _ in range(3):  # those that others are made from go last
         made = docker("images", "--filter", f"label=runner/test={UNIQUE}", "--format", "{{.ID}}").split()
         subprocess.run(["docker", "rmi", "--force", *dict.fromkeys(made)], capture_output=True)
+
+
+def labelled(image: str, tag: str) -> str:
+    """The same image, by which those that are made from it are known as of these tests."""
+    dockerfile = f"FROM {image}\nLABEL runner/test={UNIQUE}\n"
+    build = ["docker", "build", "-q", "-t", tag, "-"]
+    subprocess.run(build, input=dockerfile, text=True, check=True, capture_output=True)
+    return tag
+
+
+@pytest.fixture
+def debian(base: str, python_image: str) -> str:
+    """A base image that has apt; removed with `base`."""
+    script = Path(__file__).parents[1] / "engines" / "apt-image"
+    made = f"runner-test-apt:{python_image.rpartition(':')[2]}"
+    done = subprocess.run([sys.executable, script, python_image, made], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return labelled(made, f"runner-test-debian:{UNIQUE}")
 
 
 @pytest.fixture
@@ -172,6 +187,28 @@ def test_changed_code_builds_nothing_or_the_last_layer(
     assert after["one"]["image"] == containers["one"]["image"] and after["one"]["code"] != containers["one"]["code"]
     before, now = layers(containers["baked"]["image"]), layers(after["baked"]["image"])
     assert before[:-1] == now[:-1] and before[-1] != now[-1]
+
+
+@real
+def test_packages_of_debian_are_installed(debian: str, project: Project) -> None:
+    container = project.ready(one={"base": debian, "apt": ["tree"], "requirements": ["six==1.17.0"]})["one"]
+    shell = ["run", "--rm", "--network=none", container["image"], "sh", "-c"]
+    assert "tree v" in docker(
+        *shell, "tree --version && python -c 'import six, runner' && ls /var/lib/apt/lists | wc -l"
+    )
+
+
+@real
+def test_a_package_that_debian_does_not_have_is_blamed(debian: str, project: Project) -> None:
+    with pytest.raises(BuildFailed, match="Unable to locate package no-such-package") as caught:
+        project.ready(one={"base": debian, "apt": ["no-such-package"]})
+    assert (caught.value.help or "").startswith("mend settings.image.apt") and caught.value.key == "apt"
+
+
+@real
+def test_what_changed_is_told_by_the_labels(built: tuple[Project, dict[str, dict[str, Any]]], base: str) -> None:
+    (image,) = built[0].look(one={"base": base, "requirements": ["six==1.16.0", "idna; python_version>'3'"]})
+    assert image.why.startswith("requirements changed (+idna; python_version>'3'): ")
 
 
 @real
@@ -243,7 +280,7 @@ def test_a_build_that_fails_says_where_and_why(base: str, project: Project) -> N
         project.ready(one={"base": base, "requirements": ["six==0.0.1"]})
     assert "the generated Dockerfile, line 8: RUN python -m pip install -r" in caught.value.message
     assert "No matching distribution found for six==0.0.1" in caught.value.message
-    assert caught.value.help == "mend settings.image.requirements"
+    assert caught.value.help == "mend settings.image.requirements; of step 'one'"
 
 
 @real
@@ -257,6 +294,14 @@ def test_a_dockerfile_that_fails_is_shown_by_its_line(base: str, project: Projec
 
 
 @real
+def test_a_dockerfile_that_is_none_is_named(project: Project) -> None:
+    project.write("docker/Dockerfile", "FROM scratch\nRUNN x\n")
+    with pytest.raises(ImageError, match=r"docker/Dockerfile: .*unknown instruction: RUNN") as caught:
+        project.ready(one={"dockerfile": "docker/Dockerfile"})
+    assert caught.value.help == "mend docker/Dockerfile; of step 'one'"
+
+
+@real
 def test_two_builds_of_one_image_at_once_are_one(base: str, project: Project) -> None:
     image = {"base": base, "env": {"AT": "once"}}
     told: list[Progress] = []
@@ -267,7 +312,7 @@ def test_two_builds_of_one_image_at_once_are_one(base: str, project: Project) ->
         thread.start()
     for thread in both:
         thread.join()
-    assert [progress.done for progress in told] == list(range(1, len(told) + 1))
+    assert sum(progress.done == 1 for progress in told) == 1
 
 
 @real
@@ -293,6 +338,23 @@ def test_documents_name_images_without_asking_anybody(project: Project) -> None:
     assert steps["one"].container["image"].startswith("registry.example.com/ml/runner-step:")
     assert steps["two"].container["image"] == "mine:1"
     assert steps["one"].container["code"] == steps["two"].container["code"]
+
+
+class Controlled(Containers):
+    """A flavor whose runs have a controller, elsewhere."""
+
+    remote = True
+    controller_needs = ("urllib3>=1.26",)
+
+
+def test_the_controllers_image_is_one_more_and_of_no_step(project: Project) -> None:
+    made = unresolved(project.deployment(one={}), Controlled())
+    assert made.controller["image"].startswith("runner-controller:")
+    assert made.steps["one"].container["image"].startswith("runner-step:")
+    nowhere = {"DOCKER_HOST": f"unix://{project.root}/none.sock"}
+    step, controller = images_to_json(images_of(project.deployment(one={}), Controlled(), nowhere))
+    assert (step["steps"], controller["steps"], controller["controller"]) == (["one"], [], True)
+    assert "controller" not in step and controller["tag"] == made.controller["image"]
 
 
 def test_a_flavor_without_images_is_left_alone(project: Project) -> None:

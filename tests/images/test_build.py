@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from runner.errors import EngineError
-from runner.images.build import Progress, _failed, _moving, _said, alone, connect, instructions
+from runner.images.build import GENERATED, Progress, _failed, _moving, _said, alone, connect, instructions
 
 
 def test_the_instructions_of_a_dockerfile() -> None:
@@ -17,20 +17,31 @@ def test_the_instructions_of_a_dockerfile() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "step", "help"),
+    ("error", "step", "help", "key"),
     [
-        ("write /x: no space left on device", 3, "make room on the engine's disk: docker system prune"),
-        ("pull access denied for a", 1, "is the base image's name right, and its registry in reach? docker pull tells"),
-        ("returned a non-zero code: 1", 2, "mend settings.image.requirements"),
-        ("returned a non-zero code: 100", 3, "mend settings.image.apt"),
-        ("no such file", 4, "mend settings.image, or the Dockerfile"),
+        ("write /x: no space left on device", 3, "make room on the engine's disk: docker system prune", ""),
+        ("pull access denied for a", 1, "is the base image's name right, and its registry in reach? docker", "base"),
+        ("returned a non-zero code: 1", 2, "mend settings.image.requirements", "requirements"),
+        ("returned a non-zero code: 100", 3, "mend settings.image.apt", "apt"),
+        ("no such file", 4, "mend settings.image", ""),
     ],
 )
-def test_what_to_do_about_a_failure(error: str, step: int, help: str) -> None:
+def test_what_to_do_about_a_failure(error: str, step: int, help: str, key: str) -> None:
     text = "FROM a\nRUN pip install -r requirements.txt\nRUN apt-get install x\nCOPY a b\n"
-    failed = _failed(error, step, text, "Dockerfile", ["last words"])
-    assert (failed.help or "").startswith(help)
+    failed = _failed(error, step, text, GENERATED, ["last words"])
+    assert (failed.help or "").startswith(help) and failed.key == key
     assert f"Dockerfile, line {step}: " in failed.message and failed.message.endswith("\n  | last words")
+
+
+def test_a_failure_of_ones_own_dockerfile_is_about_that() -> None:
+    failed = _failed("returned 1", 2, "FROM a\nRUN pip install -r requirements.txt\n", "docker/Dockerfile", [])
+    assert (failed.help, failed.key) == ("mend docker/Dockerfile", "dockerfile")
+
+
+def test_which_requirement_it_is() -> None:
+    said = ["ERROR: No matching distribution found for six==0.0.1"]
+    failed = _failed("returned 1", 2, "FROM a\nRUN pip install -r requirements.txt\n", GENERATED, said)
+    assert (failed.key, failed.word) == ("requirements", "six==0.0.1")
 
 
 def test_bytes_of_all_layers_together() -> None:

@@ -21,7 +21,7 @@ OWN = OwnBuild("FROM debian\n", "docker/Dockerfile", [], "ab" * 32)
 
 def made(image: dict[str, Any] | None = None, runner: RunnerWheel = RELEASE, **given: Any) -> Recipe:
     requirements = (image or {}).get("requirements", [])
-    needs = ["cloudpickle>=3", "s3fs>=2026.2"]
+    needs = ["cloudpickle>=3", "obstore>=0.12"]
     return recipe(image or {}, python="3.11", requirements=requirements, needs=needs, runner=runner, **given)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from runner.errors import EngineError
+from runner.images.own import OwnBuild
 from runner.images.recipe import Recipe, recipe
 from runner.images.registry import Place, Registry, RegistryError
 from runner.images.resolve import Image, Known, Target, images_to_json, resolve
@@ -75,6 +76,26 @@ def test_why_it_is_built() -> None:
     assert looked(made("six", "idna"), HERE).why == "requirements changed: python:3.11-slim, 2 requirements"
     both = made("six", "idna", version="2")
     assert looked(both, HERE).why.startswith("requirements and runner changed: ")
+
+
+def test_which_requirements_came_and_went() -> None:
+    before = made("six", "idna==3.9")
+    known = Known({before.tag: before.parts}, None, {before.parts["requirements"]: list(before.requirements)})
+    after = looked(made("six", "idna==3.10", "attrs"), known)
+    assert after.why == "requirements changed (+idna==3.10, +attrs, -idna==3.9): python:3.11-slim, 3 requirements"
+    many = looked(made(*(f"x{number}" for number in range(9))), known)
+    assert many.why.startswith("requirements changed (+x0, +x1, +x2, +x3, 7 more): ")
+
+
+def test_a_context_that_changed_is_told_apart_from_an_image_that_is_new() -> None:
+    def of(text: str, context: str) -> Recipe:
+        own = OwnBuild(text, "docker/Dockerfile", [], text + context, context)
+        return recipe({}, python="3.11", requirements=[], needs=[], runner=RunnerWheel("x==1"), own=own)
+
+    before = of("FROM a", "1")
+    known = Known({before.tag: before.parts})
+    assert looked(of("FROM a", "2"), known).why.startswith("the build context of docker/Dockerfile changed: narrow")
+    assert looked(of("FROM b", "1"), known).why.startswith("never built: ")
 
 
 def test_steps_of_one_image_stand_together() -> None:

@@ -53,4 +53,4 @@ def test_pip_takes_the_wheel(tmp_path: Path) -> None:
 
 def test_what_a_worker_needs_for_its_stores() -> None:
     assert needs_of_worker("local", "env") == ["cloudpickle>=3"]
-    assert [need.partition(">")[0] for need in needs_of_worker("s3", "aws")] == ["cloudpickle", "s3fs", "boto3"]
+    assert [need.partition(">")[0] for need in needs_of_worker("s3", "aws")] == ["cloudpickle", "obstore", "boto3"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -12,14 +13,17 @@ import pytest
 from runner.artifact_store.ledger import Ledger
 from runner.artifact_store.local import LocalArtifactStore
 from runner.artifact_store.materializers import save
-from runner.orchestrators.base import Adopted, AttemptEnded, Launcher, LogLines
+from runner.orchestrators.base import Adopted, AttemptBegan, AttemptEnded, Launcher, LogLines
 from runner.orchestrators.walk import walk
 from runner.plan.deployment import DeployedStep, Deployment, StepJob
 from runner.records import Event, Failure, Run, StepResult, fold
 
 
 class Play(Launcher):
-    """Every attempt ends at the next poll: as `script` says for its step, else with success."""
+    """Every attempt ends at the next poll: as `script` says for its step, else with success.
+
+    `ok`, `wait`, `vanish`, `began`, `cancelled`, the engine's own reason as in `= node-lost`, or an exception's message.
+    """
 
     def __init__(self, ledger: Ledger, script: dict[str, list[str]] | None = None, room: int = 100) -> None:
         self.ledger = ledger
@@ -39,17 +43,23 @@ class Play(Launcher):
         self.jobs[job.step, job.attempt] = job
         self.most = max(self.most, len(self.jobs))
 
-    def poll(self, timeout: float | None) -> list[AttemptEnded | LogLines]:
+    def poll(self, timeout: float | None) -> list[AttemptEnded | AttemptBegan | LogLines]:
         if self.on_poll:
             self.on_poll(self)
-        ended: list[AttemptEnded | LogLines] = [*self.dying]
+        ended: list[AttemptEnded | AttemptBegan | LogLines] = [*self.dying]
         self.dying.clear()
         for attempt, job in list(self.jobs.items()):
             script = self.script.get(job.step)
             end = script.popleft() if script else "ok"
             if end == "wait":
                 continue
+            if end == "began":
+                ended.append(AttemptBegan(*attempt, time.time()))
+                continue
             del self.jobs[attempt]
+            if end.startswith("= "):
+                ended.append(AttemptEnded(*attempt, 1, end[2:]))
+                continue
             if end != "vanish":
                 self._leave(job, end)
             ended.append(AttemptEnded(*attempt, 0 if end == "ok" else -9 if end == "vanish" else 1))
@@ -68,7 +78,7 @@ class Play(Launcher):
             outputs = {name: save(job.step, self.ledger.store) for name in job.outputs or ("output",)}
             result = StepResult(job.run_id, job.step, job.attempt, "succeeded", 1.0, 2.0, outputs=outputs)
         else:
-            error = Failure("exception", end, "ValueError")
+            error = Failure("cancelled", end) if end == "cancelled" else Failure("exception", end, "ValueError")
             result = StepResult(job.run_id, job.step, job.attempt, "failed", 1.0, 2.0, error=error)
         self.ledger.write_result(result)
         if job.cache_key and end == "ok":
@@ -96,6 +106,12 @@ def play(
     return fold(events), events
 
 
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the engine lost is started again at once."""
+    monkeypatch.setattr("runner.orchestrators.walk.RESTART_DELAY", 0.0)
+
+
 RETRY = {"max_retries": 2, "delay": 0.0, "backoff": 2.0, "max_delay": 1.0}
 
 
@@ -121,6 +137,46 @@ def test_a_retried_step_succeeds_with_its_last_attempt(ledger: Ledger) -> None:
     run, events = play(ledger, Play(ledger, {"a": ["bad", "bad", "ok"]}), step("a", retry=RETRY))
     assert (run.status, run.steps["a"].attempt) == ("succeeded", 3)
     assert [e.data["delay"] for e in events if e.event == "step_retrying"] == [0.0, 0.0]
+
+
+def test_what_the_engine_lost_is_started_again_without_a_retry(ledger: Ledger, quick: None) -> None:
+    run, events = play(ledger, Play(ledger, {"a": ["= node-lost", "= deleted", "ok"]}), step("a"))
+    assert (run.status, run.steps["a"].attempt) == ("succeeded", 3)
+    told = [event.data["error"]["reason"] for event in events if event.event == "step_retrying"]
+    assert told == ["node-lost", "deleted"]
+
+
+def test_retries_are_for_the_steps_own_failures(ledger: Ledger, quick: None) -> None:
+    script = ["bad", "= node-lost", "bad", "= node-lost", "ok"]
+    run, _ = play(ledger, Play(ledger, {"a": script}), step("a", retry=RETRY))
+    assert (run.status, run.steps["a"].attempt) == ("succeeded", 5)
+
+
+def test_an_engine_that_loses_each_attempt_is_not_asked_for_ever(ledger: Ledger, quick: None) -> None:
+    run, _ = play(ledger, Play(ledger, {"a": ["= node-lost"] * 100}), step("a"))
+    error = run.steps["a"].error
+    assert error is not None and (run.status, run.steps["a"].attempt, error.reason) == ("failed", 6, "node-lost")
+
+
+@pytest.mark.parametrize("reason", ["config", "forbidden"])
+def test_what_would_fail_again_is_not_tried_again(reason: str, ledger: Ledger) -> None:
+    run, _ = play(ledger, Play(ledger, {"a": [f"= {reason}"]}), step("a", retry=RETRY))
+    assert (run.status, run.steps["a"].attempt) == ("failed", 1)
+
+
+def test_the_time_of_an_attempt_that_waits_for_its_turn_does_not_run(ledger: Ledger) -> None:
+    launcher = Play(ledger, {"a": ["wait"] * 1000 + ["ok"]})
+    launcher.begins_later = True
+    run, _ = play(ledger, launcher, step("a", timeout=0.000001))
+    assert run.status == "succeeded"
+
+
+def test_its_time_runs_from_its_beginning(ledger: Ledger) -> None:
+    launcher = Play(ledger, {"a": ["began"] + ["wait"] * 1_000_000})
+    launcher.begins_later = True
+    run, _ = play(ledger, launcher, step("a", timeout=0.02))
+    error = run.steps["a"].error
+    assert error is not None and (error.reason, launcher.stopped[0][2]) == ("timeout", "timeout")
 
 
 def test_waits_grow_and_are_capped(ledger: Ledger) -> None:
@@ -185,6 +241,13 @@ def test_a_request_to_cancel_ends_the_run(ledger: Ledger) -> None:
     run, events = play(ledger, launcher, step("a"), step("b", "a"))
     assert run.status == "cancelled" and events[-1].event == "run_cancelled"
     assert {name: s.status for name, s in run.steps.items()} == {"a": "cancelled", "b": "skipped"}
+
+
+def test_a_worker_may_see_the_request_to_cancel_before_the_walk_does(ledger: Ledger) -> None:
+    launcher = Play(ledger, {"a": ["cancelled"], "b": ["wait"] * 100})
+    run, _ = play(ledger, launcher, step("a"), step("b"), step("c", "a"), max_parallel=2)
+    told = {name: found.status for name, found in run.steps.items()}
+    assert (run.status, told) == ("cancelled", {"a": "cancelled", "b": "cancelled", "c": "skipped"})
 
 
 def test_a_cancelled_run_ends_though_its_last_step_still_succeeds(ledger: Ledger) -> None:
@@ -267,6 +330,14 @@ def test_a_resumed_walk_goes_on_with_attempts_that_are_going(ledger: Ledger) -> 
     started = [(event.step, event.attempt, event.time) for event in events if event.event == "step_started"]
     assert run.status == "succeeded" and started[0] == ("a", 2, 50.0)
     assert [each[:2] for each in started] == [("a", 2), ("b", 1)]
+
+
+def test_an_adopted_attempt_is_told_as_one_and_took_as_long_as_it_ran(ledger: Ledger) -> None:
+    launcher = adopting(ledger, ("a", 2))
+    _, events = play(ledger, launcher, step("a"), step("b", "a"), done={})
+    told = {event.step: event.data for event in events if event.event == "step_started"}
+    assert told["a"]["adopted"] and told["a"]["running_for"] > 0 and "adopted" not in told["b"]
+    assert next(event.data["duration"] for event in events if event.event == "step_succeeded") == 0.0  # it ended before
 
 
 def test_what_is_not_adopted_is_what_is_done_or_cannot_start_yet(ledger: Ledger) -> None:

@@ -192,3 +192,8 @@ def test_tables_fit_a_terminal() -> None:
 def test_parameters_are_shown_as_json() -> None:
     run = Run("r1", "p", "s", "succeeded", parameters={"quick": True, "sizes": [1, 2], "name": "ü"})
     assert "  quick  true\n  sizes  [1, 2]\n  name   ü" in run_details(run, zone=UTC)
+
+
+def test_an_attempt_that_was_taken_over_goes_on() -> None:
+    event = Event("step_started", "r1", 10.0, "a", 2, {"adopted": True, "running_for": 12.3})
+    assert Story().lines(event) == ["a           goes on (attempt 2, begun 12.3 s ago)"]

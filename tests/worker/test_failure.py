@@ -64,3 +64,16 @@ def test_a_memory_error_is_out_of_memory(tmp_path: Path) -> None:
 
 def test_an_exception_whose_text_raises(tmp_path: Path) -> None:
     assert failure(Unspeakable(), tmp_path).message == "(its message cannot be shown)"
+
+
+def test_in_a_container_files_are_named_from_the_projects_root(tmp_path: Path) -> None:
+    steps = module(
+        tmp_path,
+        "def f():\n    try:\n        1 / 0\n    except Exception as error:\n        raise OSError from error\n",
+    )
+    try:
+        steps.f()
+    except OSError as error:
+        found = failure_of(error, str(tmp_path), elsewhere=True)
+    assert 'File "steps_that_fail.py", line 3, in f' in found.traceback
+    assert 'File "steps_that_fail.py", line 5, in f' in found.traceback and f'"{tmp_path}/steps' not in found.traceback

@@ -163,6 +163,7 @@ def test_a_request_to_cancel_ends_it(desk: Any, job: Any) -> None:
     desk.ledger.request_cancel("r1")
     process.communicate(timeout=120)
     assert desk.ledger.result("r1", "a", 1).error.reason == "cancelled"
+    assert desk.ledger.log("r1", "a", 1) == "stopped: the run was cancelled\n"
     assert not is_alive(int(file.read_text()))
 
 
@@ -173,6 +174,7 @@ def test_an_engine_may_end_it_by_a_signal(desk: Any, job: Any) -> None:
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=120)
     assert desk.ledger.result("r1", "a", 1).error.reason == "signal"
+    assert desk.ledger.log("r1", "a", 1) == "stopped: it was told to stop (SIGTERM)\n"
     assert not is_alive(int(file.read_text()))
 
 

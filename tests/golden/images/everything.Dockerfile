@@ -10,7 +10,7 @@ RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-
 COPY requirements.txt worker.txt /opt/runner/
 RUN python -m pip install -r /opt/runner/requirements.txt -r /opt/runner/worker.txt
 RUN python -m pip install --no-deps stack-runner==1.2.3
-LABEL runner/parts="base=5806e1055f0e env=683db8df8138 apt=b0f0f91cc211 requirements=6b57ef6d4145 runner=e09091b81041"
+LABEL runner/parts="base=5806e1055f0e env=683db8df8138 apt=b0f0f91cc211 requirements=1ebd0187b97f runner=e09091b81041" runner/requirements="[\"numpy>=1\", \"six\"]"
 ENV HOME=/home/runner
 WORKDIR /app
 USER 1000:1000

@@ -8,7 +8,7 @@ COPY requirements.txt worker.txt /opt/runner/
 RUN python -m pip install -r /opt/runner/requirements.txt
 RUN python -m pip install -r /opt/runner/worker.txt
 RUN python -m pip install --no-deps stack-runner==1.2.3
-LABEL runner/parts="base=b84ee1f16906 env=44136fa355b3 apt=4f53cda18c2b requirements=64dd8d39fed8 runner=e09091b81041"
+LABEL runner/parts="base=b84ee1f16906 env=44136fa355b3 apt=4f53cda18c2b requirements=c7eb8a966226 runner=e09091b81041" runner/requirements="[\"six==1.17.0\"]"
 ENV HOME=/home/runner
 WORKDIR /app
 USER 1000:1000

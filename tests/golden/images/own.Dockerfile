@@ -7,7 +7,7 @@ RUN mkdir -p /app /home/runner && chmod 1777 /app /home/runner && { grep -q '^[^
 COPY requirements.txt worker.txt /opt/runner/
 RUN python -m pip install -r /opt/runner/requirements.txt -r /opt/runner/worker.txt
 RUN python -m pip install --no-deps stack-runner==1.2.3
-LABEL runner/parts="base=057579432fab env=44136fa355b3 apt=4f53cda18c2b requirements=0519b5cdcd45 runner=e09091b81041"
+LABEL runner/parts="base=057579432fab env=44136fa355b3 apt=4f53cda18c2b requirements=0aa3a2f20901 runner=e09091b81041 dockerfile=5c58c48d1f2b context=12ae32cb1ec0" runner/requirements="[\"six\"]"
 ENV HOME=/home/runner
 WORKDIR /app
 USER 1000:1000

@@ -7,7 +7,7 @@ RUN mkdir -p /app /home/runner && chmod 1777 /app /home/runner && { grep -q '^[^
 COPY requirements.txt worker.txt /opt/runner/
 RUN python -m pip install -r /opt/runner/requirements.txt -r /opt/runner/worker.txt
 RUN python -m pip install --no-deps stack-runner==1.2.3
-LABEL runner/parts="base=b84ee1f16906 env=44136fa355b3 apt=4f53cda18c2b requirements=f62ada03bafe runner=e09091b81041"
+LABEL runner/parts="base=b84ee1f16906 env=44136fa355b3 apt=4f53cda18c2b requirements=7ff6ae2ab7b1 runner=e09091b81041"
 ENV HOME=/home/runner
 WORKDIR /app
 USER 1000:1000

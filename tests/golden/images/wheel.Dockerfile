@@ -8,7 +8,7 @@ COPY requirements.txt worker.txt /opt/runner/
 RUN python -m pip install -r /opt/runner/requirements.txt -r /opt/runner/worker.txt
 COPY stack_runner-1.2.3-py3-none-any.whl /opt/runner/
 RUN python -m pip install --no-deps /opt/runner/stack_runner-1.2.3-py3-none-any.whl
-LABEL runner/parts="base=7170b4ba3773 env=44136fa355b3 apt=4f53cda18c2b requirements=f62ada03bafe runner=52839ed66701"
+LABEL runner/parts="base=7170b4ba3773 env=44136fa355b3 apt=4f53cda18c2b requirements=7ff6ae2ab7b1 runner=52839ed66701"
 ENV HOME=/home/runner
 WORKDIR /app
 USER 1000:1000

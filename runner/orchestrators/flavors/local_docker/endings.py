@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 from runner.orchestrators.base import AttemptEnded
+from runner.orchestrators.endings import is_for_the_engine, was_starved, without_result
 from runner.records import SUCCEEDED, StepResult
 from runner.spec.common import format_memory
-
-EX_IOERR = 74  # the worker's, when the artifact store failed
-OF_THE_KERNEL = ("signal", "exit", "lost", "out-of-memory")
-"""What a worker says of a step that was killed over its head; the engine knows better why."""
 
 
 class Ending:
@@ -36,9 +31,7 @@ def told(step: str, attempt: int, ending: Ending, result: StepResult | None, sai
     code = ending.code or 0
     if (result is not None and result.status == SUCCEEDED) or ending.reason:
         return AttemptEnded(step, attempt, code, ending.reason, result=result)
-    error = result.error if result is not None else None
-    from_outside = result is None or (error is not None and error.reason in OF_THE_KERNEL and not error.type)
-    if from_outside and (why := _why(ending, result, said)):
+    if is_for_the_engine(result) and (why := _why(ending, result, said)):
         return AttemptEnded(step, attempt, code, *why)
     return AttemptEnded(step, attempt, code, result=result)
 
@@ -47,21 +40,11 @@ def _why(ending: Ending, result: StepResult | None, said: str) -> tuple[str, str
     """Reason and message, where the engine knows them better than the worker."""
     if ending.refused is not None:
         return ending.refused
-    if ending.oom or (result is not None and result.error is not None and result.error.reason == "out-of-memory"):
+    if ending.oom or was_starved(result):
         limit = f"its memory of {format_memory(ending.memory)}" if ending.memory else "the memory that was left"
         return "out-of-memory", f"it took more than {limit}, and the kernel killed it"
     if ending.gone:
         return "killed", "its container was removed from outside"
     if ending.signal:
         return "killed", f"its container was killed from outside, by signal {ending.signal}"
-    if result is not None:
-        return None
-    code = ending.code or 0
-    if code == EX_IOERR:
-        return "store", said or "the artifact store could not be read or written"
-    if code > 128:
-        return "killed", f"its container was killed by signal {code - 128}, and not by runner"
-    if re.search(r"No module named '?runner\b", said):
-        return "image", f"its image has no runner ({said}): write `base` in place of `image`, and it is added"
-    words = f"its container ended with exit code {code} and left no result"
-    return "exit", f"{words}: {said}" if said else words
+    return None if result is not None else without_result(ending.code or 0, said)

@@ -14,16 +14,29 @@ from runner.orchestrators.container import MARK
 
 TAKEN = 409  # the status for a name that another container has
 TRIES = 12
+HINTS = {
+    "could not select device driver": "gpu_count needs the engine's container toolkit for its accelerators",
+    "port is already allocated": "leave `ports` out of run_args, or let steps run one at a time",
+    "is not an absolute path": "write the paths of run_args.volumes from the root",
+    "error mounting": "look at run_args.volumes: is a folder mounted over a file?",
+    "executable file not found": "the image has no `python` on its path: take another base",
+    "No such image": "it was removed; runner build makes it again",
+    "network": "look at `network` in the stack: docker network ls",
+    "runtime": "look at run_args.runtime: docker info names those there are",
+}
+"""What an engine says of a container that it cannot start → what to do. Most is told before anything starts."""
 SECONDS = 120.0  # for one answer: a start may have to wait for others
 
 
 class Info(NamedTuple):
-    """What an engine tells of itself: processors, bytes of memory, and whether its root is a plain user outside."""
+    """What an engine tells of itself: processors, bytes of memory, whether its root is a plain user outside, and the
+    runtimes that it knows."""
 
     host: str
     cpus: int
     memory: int
     rootless: bool
+    runtimes: tuple[str, ...] = ()
 
 
 class Refused(Exception):
@@ -40,7 +53,8 @@ def info_of(given: str | None, environ: Mapping[str, str]) -> Info:
     host = address(given, environ)
     told = ask(host, "/info", environ)
     options = " ".join(told.get("SecurityOptions") or ())
-    return Info(host, int(told.get("NCPU") or 0), int(told.get("MemTotal") or 0), "rootless" in options)
+    cpus, memory = int(told.get("NCPU") or 0), int(told.get("MemTotal") or 0)
+    return Info(host, cpus, memory, "rootless" in options, tuple(told.get("Runtimes") or ()))
 
 
 def connect(given: str | None, environ: Mapping[str, str]) -> Engine:
@@ -99,7 +113,7 @@ class Engine:
             self.client.images.pull(image)
         except APIError as error:
             words = f"there is no image '{image}' on this engine, and it cannot be pulled: {_words(error)}"
-            raise Refused("image", words) from error
+            raise Refused("image", f"{words}; was it removed? runner build makes or pulls it again") from error
 
     def attach(self, container: str, *, logs: bool = False) -> Any:
         """A socket of what it prints; with `logs` from its beginning."""
@@ -176,7 +190,8 @@ def _meaning(words: str) -> tuple[str, str]:
     """Reason and message of a request that the engine refused."""
     if "no space left on device" in words.lower():
         return "disk", f"the engine has no room left on its disk: {words}"
-    return "container", f"the engine refused: {words}"
+    hint = next((hint for part, hint in HINTS.items() if part in words), "")
+    return "container", f"the engine refused: {words}" + (f"; {hint}" if hint else "")
 
 
 def _words(error: Any) -> str:

@@ -23,6 +23,7 @@ from runner.records import SUCCEEDED, LogLines, StepResult
 GRACE = 6.0  # seconds between SIGTERM and SIGKILL: the worker gives its step three, and then writes the result
 SETTLE = 3.0  # seconds that the last lines of a container that has ended may take to come
 PATIENCE = 20.0  # seconds that an engine may be gone before the attempts on it are given up
+REMOVING = "removing"  # the state of one that is killed to be removed
 THREADS = 8  # requests to the engine at a time
 Attempt = tuple[str, int]
 
@@ -264,6 +265,7 @@ class DockerLauncher(Launcher):
             return
         else:
             going.ending.code = int(state.get("ExitCode") or 0)
+            going.ending.gone = going.ending.gone or state.get("Status") == REMOVING
             going.ending.oom = going.ending.oom or bool(state.get("OOMKilled"))
         self._end(attempt, result, said)
 

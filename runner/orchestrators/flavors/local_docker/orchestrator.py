@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
 
 from runner import integrations
 from runner.checks import Check
@@ -21,14 +22,13 @@ from runner.orchestrators.base import (
     Traits,
 )
 from runner.orchestrators.container import FOLDER, RUN_ID, image_of, mark_of
-from runner.orchestrators.flavors.local_docker import translate
+from runner.orchestrators.flavors.local_docker import lacking, translate
 from runner.orchestrators.flavors.local_docker.engine import Info, Refused, connect, info_of
 from runner.orchestrators.flavors.local_docker.launcher import DockerLauncher
 from runner.orchestrators.flavors.local_docker.settings import LocalDockerSettings, LocalDockerStepSettings
 from runner.orchestrators.walk import walk
 from runner.plan.deployment import DeployedStep, Deployment
 from runner.records import Event, LogLines
-from runner.spec.common import format_memory
 
 
 class LocalDockerOrchestrator(BaseOrchestrator):
@@ -61,22 +61,21 @@ class LocalDockerOrchestrator(BaseOrchestrator):
         for step in steps:
             yield from translate.refusals(step, self.settings.run_args, self.settings.network)
 
+    def beside(self, steps: Iterable[DeployedStep], components: Mapping[str, Mapping[str, Any]]) -> Iterator[Refusal]:
+        """Stores at an address that in a container means the container."""
+        yield from translate.out_of_reach(components, self.settings.network, self.settings.run_args)
+
     def lacks(self, steps: Iterable[DeployedStep], project: str) -> Iterator[Refusal]:
-        """What the engine's machine does not have. An engine that does not answer is told of when it is needed."""
-        wanting = [step for step in steps if "cpu_count" in step.resources or "memory" in step.resources]
-        if not wanting:
-            return
-        try:
-            info = info_of(self.settings.docker_host, os.environ)
-        except EngineError:
-            return
-        for step in wanting:
-            yield from _too_much(step, info)
+        """What the engine does not have: processors and memory, networks, runtimes."""
+        yield from lacking.lacking(self.settings, steps, os.environ)
 
     def checks(self, secret: Callable[[str], str]) -> Iterator[Check]:
-        """The Docker Engine, and the package that talks to it."""
+        """The Docker Engine, the package that talks to it, and what of the engine the stack names."""
         yield integrations.sdk("docker")
-        yield engine_check("engine", self.settings.docker_host, os.environ)
+        engine = engine_check("engine", self.settings.docker_host, os.environ)
+        yield engine
+        if engine.ok:
+            yield from lacking.checks(self.settings, os.environ)
 
     def remains(self) -> Iterator[Remains]:
         """Containers of runs."""
@@ -103,11 +102,9 @@ class LocalDockerOrchestrator(BaseOrchestrator):
         """Nothing is started yet: the one who watches is the one who walks. Raises EngineError when none could."""
         deployment = bundle.deployment
         info_of(self.settings.docker_host, os.environ)
-        if url := translate.unreachable(deployment, self.settings.network):
-            raise EngineError(
-                f"a container cannot reach '{url}': there, this address is the container's own",
-                "set `network: host` in the stack's orchestrator, or write an address that containers reach, too",
-            )
+        stores = {"artifact_store": deployment.artifact_store, "secret_store": deployment.secret_store}
+        for refusal in self.beside((), stores):
+            raise EngineError(refusal.message, refusal.help)
         for step in deployment.steps.values():
             if not image_of(step):
                 raise EngineError(
@@ -149,20 +146,3 @@ class LocalDockerOrchestrator(BaseOrchestrator):
 def _user(info: Info) -> str:
     """Whom the files in mounted folders belong to: whoever runs this. An engine without root rights calls him root."""
     return "0:0" if info.rootless else f"{os.getuid()}:{os.getgid()}"
-
-
-def _too_much(step: DeployedStep, info: Info) -> Iterator[Refusal]:
-    has = {
-        "cpu_count": (info.cpus, f"{info.cpus} processors"),
-        "memory": (info.memory, f"{info.memory / 1024**3:.1f}GiB of memory"),
-    }
-    for field, (most, words) in has.items():
-        wanted = step.resources.get(field, 0)
-        if most and wanted > most:
-            shown = format_memory(wanted) if field == "memory" else f"{wanted:g}"
-            yield Refusal(
-                ("steps", step.name, "resources", field),
-                "not-enough",
-                f"step '{step.name}' asks for {field} {shown}, and the engine's machine has {words}",
-                "ask for less, or run it on a stack whose engine has more",
-            )

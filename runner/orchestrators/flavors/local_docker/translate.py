@@ -33,6 +33,9 @@ RESOURCES = {
 }
 """A step's resource → the arguments that it becomes; equal limits of memory and of memory with swap: no swap."""
 
+LEAST: Mapping[str, tuple[float, str]] = {"cpu_count": (0.01, "0.01"), "memory": (6 * 1024**2, "6MiB")}
+"""What an engine refuses to go below."""
+
 
 def documents(deployment: Deployment, run_args: Mapping[str, Any], network: str | None) -> dict[str, Any]:
     """What `compile` shows: step → arguments, with stand-ins for what is known when the step starts."""
@@ -79,13 +82,17 @@ def mounted(deployment: Deployment) -> dict[str, str]:
     return found
 
 
-def unreachable(deployment: Deployment, network: str | None) -> str | None:
-    """The address of a store that means this machine, and in a container the container itself."""
-    for store in (deployment.artifact_store, deployment.secret_store):
-        url = store.get("endpoint_url")
-        if network != "host" and on_loopback(url):
-            return str(url)
-    return None
+def out_of_reach(
+    components: Mapping[str, Mapping[str, Any]], network: str | None, run_args: Mapping[str, Any]
+) -> Iterator[Refusal]:
+    """The stores at an address that means this machine, and in a container the container itself."""
+    if "host" in (network, run_args.get("network_mode")):
+        return
+    for kind, fields in components.items():
+        if on_loopback(url := fields.get("endpoint_url")):
+            message = f"a container cannot reach '{url}': there, this address is the container's own"
+            help = "set `network: host` in the stack's orchestrator, or write an address that containers reach, too"
+            yield Refusal((kind, "endpoint_url"), "unreachable-address", message, help)
 
 
 def refusals(step: DeployedStep, run_args: Mapping[str, Any], network: str | None) -> Iterator[Refusal]:
@@ -94,6 +101,10 @@ def refusals(step: DeployedStep, run_args: Mapping[str, Any], network: str | Non
     if "gpu_type" in step.resources:
         message = f"step '{step.name}' sets gpu_type, and a Docker Engine does not choose accelerators by type"
         yield Refusal((*path, "resources", "gpu_type"), "cannot-honour", message, "leave it out")
+    for field, (least, words) in LEAST.items():
+        if step.resources.get(field, least) < least:
+            message = f"step '{step.name}' asks for less {field} than the {words} that a Docker Engine takes"
+            yield Refusal((*path, "resources", field), "too-little", message, "ask for more")
     given = {**run_args, **step.settings.get("run_args", {})}
     for name, resource in INSTEAD.items():
         if name in given and resource in step.resources:

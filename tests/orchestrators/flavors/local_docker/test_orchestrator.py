@@ -6,7 +6,7 @@ from typing import Any
 
 from runner.orchestrators.base import Support
 from runner.orchestrators.flavors.local_docker.engine import Info
-from runner.orchestrators.flavors.local_docker.orchestrator import LocalDockerOrchestrator, _too_much, _user
+from runner.orchestrators.flavors.local_docker.orchestrator import LocalDockerOrchestrator, _user
 from runner.orchestrators.flavors.local_docker.settings import LocalDockerSettings
 from runner.plan.deployment import DeployedStep
 
@@ -21,7 +21,7 @@ def test_an_engine_does_not_choose_accelerators_by_type() -> None:
 
 
 def test_a_limit_is_not_said_twice() -> None:
-    step = DeployedStep("a", "s:f", resources={"memory": 1_000_000})
+    step = DeployedStep("a", "s:f", resources={"memory": 100_000_000})
     assert refused(step, run_args={"mem_limit": "1g"}) == [("steps", "a", "resources", "memory")]
     assert refused(step, run_args={"mem_reservation": "1g"}) == []
 
@@ -38,10 +38,10 @@ def test_it_is_not_remote_and_limits_what_the_engine_limits() -> None:
     assert (can.cpu, can.shm, can.disk) == (Support.NATIVE, Support.NATIVE, Support.NO)
 
 
-def test_more_than_the_engine_has_is_refused() -> None:
-    info = Info("unix:///x", cpus=2, memory=1024**3, rootless=False)
-    step = DeployedStep("a", "s:f", resources={"cpu_count": 4, "memory": 2 * 1024**3})
-    assert [found.path[-1] for found in _too_much(step, info)] == ["cpu_count", "memory"]
+def test_less_than_an_engine_takes_is_refused() -> None:
+    step = DeployedStep("a", "s:f", resources={"cpu_count": 0.001, "memory": 5 * 1024**2})
+    assert [path[-1] for path in refused(step)] == ["cpu_count", "memory"]
+    assert refused(DeployedStep("a", "s:f", resources={"cpu_count": 0.01, "memory": 6 * 1024**2})) == []
 
 
 def test_root_of_an_engine_without_root_rights_is_the_caller() -> None:

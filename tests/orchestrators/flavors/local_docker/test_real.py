@@ -132,7 +132,7 @@ def test_a_full_disk_is_its_own_reason(docker: Docker) -> None:
     assert reason == "disk" and "No space left on device" in message
 
 
-@pytest.mark.parametrize(("command", "words"), [("kill", "killed from outside"), ("rm -f", "from outside")])
+@pytest.mark.parametrize(("command", "words"), [("kill", "killed from outside"), ("rm -f", "removed from outside")])
 def test_a_container_that_is_ended_from_outside(docker: Docker, command: str, words: str) -> None:
     file = docker.folder / "told"
     error = None

@@ -12,7 +12,7 @@ from docker.types import DeviceRequest
 
 from runner.orchestrators.flavors.local_docker.orchestrator import LocalDockerOrchestrator
 from runner.orchestrators.flavors.local_docker.settings import LocalDockerSettings
-from runner.orchestrators.flavors.local_docker.translate import mounted, unreachable
+from runner.orchestrators.flavors.local_docker.translate import mounted, out_of_reach
 from runner.plan.deployment import DeployedStep, Deployment
 
 GOLDEN = Path(__file__).parents[3] / "golden" / "local_docker"
@@ -74,6 +74,10 @@ def test_a_file_of_secrets_is_mounted_to_be_read() -> None:
     assert mounted(found) == {"/home/me/secrets.env": "ro"}
 
 
-def test_a_loopback_address_is_reached_over_the_hosts_network_only() -> None:
-    found = deployment(artifact_store=S3)
-    assert (unreachable(found, None), unreachable(found, "host")) == ("http://localhost:9000", None)
+@pytest.mark.parametrize(
+    ("network", "run_args", "refused"),
+    [(None, {}, 1), ("ml", {}, 1), ("host", {}, 0), (None, {"network_mode": "host"}, 0)],
+)
+def test_a_loopback_address_is_reached_over_the_hosts_network_only(network: Any, run_args: Any, refused: int) -> None:
+    found = [refusal.path for refusal in out_of_reach({"artifact_store": S3}, network, run_args)]
+    assert found == [("artifact_store", "endpoint_url")] * refused
