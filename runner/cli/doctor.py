@@ -34,15 +34,17 @@ from runner.report.doctor import as_json, check_lines, closing_line
     metavar="SECONDS",
     help="How long something may stay silent.",
 )
+@click.option("--outside", is_flag=True, help="Start nothing in the engine: no pod in a cluster.")
 @format_option("text", "json")
-def doctor(stack: str | None, timeout: float, format_: str) -> int:
-    """Try everything that a stack needs: engine, credentials, stores, registry, versions.
+def doctor(stack: str | None, timeout: float, outside: bool, format_: str) -> int:
+    """Try everything that a stack needs: engine, credentials, rights, stores, registry, versions.
 
-    Each is really used, and each line says `ok` or what to do. Exits with 0 when all is ok, with 5 otherwise.
+    Each is really used, and each line says `ok` or what to do. Exits with 0 when all is ok, with 5 otherwise. In a
+    cluster, a pod is started that opens the artifact store from there, and is gone within a minute or so.
     """
     found: list[Check] = []
     with _quiet():
-        for check in _watched(examined(find_project(Path.cwd()), stack, os.environ, timeout)):
+        for check in _watched(examined(find_project(Path.cwd()), stack, os.environ, timeout, outside=outside)):
             found.append(check)
             if format_ == "text":
                 write_lines(sys.stdout, check_lines(check, color=colored(sys.stdout)))

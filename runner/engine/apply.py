@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from runner.catalog import APPLIED, DELETED, Catalog, Revision, open_catalog
 from runner.document.node import Document
 from runner.document.write import segments
+from runner.engine.provide import engines_of, provide
 from runner.errors import InvalidDocuments, UsageError
 from runner.plan.changes import CHANGE, CREATE, DELETE, SAME, Change, change
 from runner.plan.fingerprint import part
@@ -25,14 +26,16 @@ KINDS = ("resources", *COMPONENT_KINDS, "stack")
 
 
 class Applied(NamedTuple):
-    """What applying does, or did. `passed_over` are the names of pipelines, which run from their files."""
+    """What applying does, or did. `passed_over` are the names of pipelines, which run from their files; `provided` is
+    what orchestrators have in their engines."""
 
     changes: list[Change]
     passed_over: list[str] = []
+    provided: list[Change] = []
 
     @property
     def differs(self) -> bool:
-        return any(each.action != SAME for each in self.changes)
+        return any(each.action != SAME for each in (*self.changes, *self.provided))
 
 
 def apply(
@@ -41,13 +44,17 @@ def apply(
     *,
     dry_run: bool = False,
     prune: bool = False,
+    engines: bool = True,
     env: Mapping[str, str] | None = None,
 ) -> Applied:
-    """Register the stacks, components and resources of these files and folders.
+    """Register the stacks, components and resources of these files and folders, and make what their orchestrators need
+    in their engines; without `engines` none of these is asked.
 
-    `prune` deletes what was applied from the same files and is no longer declared there; `dry_run` writes nothing.
-    Raises InvalidDocuments with every problem, UsageError when something that is still used would go.
+    `prune` deletes what was applied from the same files and is no longer declared there, and nothing in an engine;
+    `dry_run` writes nothing. Raises InvalidDocuments with every problem, UsageError when something that is still used
+    would go, EngineError when an engine refuses or cannot be reached: then nothing is registered.
     """
+    env = os.environ if env is None else env
     paths = list(paths) or [project.root / "stacks"]
     gone = _gone(project, paths)
     if gone and not prune:
@@ -58,13 +65,18 @@ def apply(
     known = around(project, documents)
     problems += same_names(documents)
     for document in documents:
-        problems += check(project, document, known, os.environ if env is None else env)
+        problems += check(project, document, known, env)
     if problems:
         raise InvalidDocuments(set(problems), texts_of(known) | texts)
     wanted = [_revision(project, document) for document in documents if document.kind in KINDS]
     scope = _scope(project, paths, texts) if prune else None
     pipelines = [document.name or "" for document in documents if document.kind == "pipeline"]
-    return Applied(carry_out(project, wanted, scope=scope, dry_run=dry_run), pipelines)
+    needing = engines_of(project, documents, known, env) if engines else []
+    changes = carry_out(project, wanted, scope=scope, dry_run=True) if needing or dry_run else []
+    provided = provide(needing, dry_run=dry_run)
+    if not dry_run:
+        changes = carry_out(project, wanted, scope=scope)
+    return Applied(changes, pipelines, provided)
 
 
 def carry_out(

@@ -10,6 +10,7 @@ from queue import Empty, SimpleQueue
 
 from runner.checks import Check
 from runner.engine import examine
+from runner.engine.inside import inside
 from runner.errors import InvalidDocuments, RunnerError
 from runner.orchestrators.portability import require_available
 from runner.project import Project, Stack, choose_stack, load_stack, unreachable
@@ -21,12 +22,17 @@ _PATH = "can it be reached from here? what drops packets instead of refusing the
 
 
 def examined(
-    project: Project, given: str | None, environ: Mapping[str, str], timeout: float = TIMEOUT
+    project: Project,
+    given: str | None,
+    environ: Mapping[str, str],
+    timeout: float = TIMEOUT,
+    *,
+    outside: bool = False,
 ) -> Iterator[Check]:
     """What is found out about a project and a stack, the one that `given` names or the active one.
 
     Checks come in the order of their subjects, each as soon as it and those before it are known. A subject that says
-    nothing for `timeout` seconds is given up.
+    nothing for `timeout` seconds is given up. With `outside` nothing is started in the engine.
     """
     stacks: list[Stack] = []
     yield from _tried(
@@ -41,13 +47,18 @@ def examined(
     )
     for stack in stacks:
         seen: set[str] = set()
-        subjects = _subjects(project, stack, _remembering(stack, project, seen), environ)
+        able: list[bool] = []
+        subjects = _subjects(project, stack, _remembering(stack, project, seen), environ, able)
         yield from (_masked(check, seen) for check in _tried(subjects, timeout))
+        if able == [True] and not outside:  # in this thread: Ctrl-C shall leave nothing in the engine
+            yield from (_masked(check, seen) for check in inside(project, stack, environ))
 
 
-def _subjects(project: Project, stack: Stack, secret: examine.Secret, environ: Mapping[str, str]) -> list[_Subject]:
+def _subjects(
+    project: Project, stack: Stack, secret: examine.Secret, environ: Mapping[str, str], able: list[bool]
+) -> list[_Subject]:
     found = [
-        _Subject("orchestrator", partial(_orchestrator, project, stack, secret), _PATH),
+        _Subject("orchestrator", partial(_orchestrator, project, stack, secret, able), _PATH),
         _Subject("artifact store", partial(examine.artifact_store, stack, secret), _PATH),
         _Subject("secret store", partial(examine.secret_store, project, stack, secret, environ), _PATH),
     ]
@@ -78,7 +89,8 @@ def _why(chosen_by: str) -> str:
     return chosen_by if chosen_by.endswith("named") else f"{chosen_by} names it"
 
 
-def _orchestrator(project: Project, stack: Stack, secret: examine.Secret) -> Iterator[Check]:
+def _orchestrator(project: Project, stack: Stack, secret: examine.Secret, able: list[bool]) -> Iterator[Check]:
+    """What the flavor tries; `able` hears in the end whether all went well."""
     try:
         require_available(stack.orchestrator)
     except RunnerError as error:
@@ -87,6 +99,7 @@ def _orchestrator(project: Project, stack: Stack, secret: examine.Secret) -> Ite
     for check in stack.orchestrator.checks(secret):
         well = well and check.ok
         yield check
+    able.append(well)
     if well:
         yield from examine.orphans(project, stack)
 

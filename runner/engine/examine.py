@@ -6,15 +6,13 @@ import os
 import platform
 import shutil
 import tempfile
-import time
-import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from runner import __version__, integrations
-from runner.artifact_store.base import ArtifactStore
 from runner.artifact_store.stores import open_store
+from runner.artifact_store.trial import tried
 from runner.catalog import open_catalog
 from runner.checks import Check
 from runner.docker_engine import engine_check
@@ -105,42 +103,14 @@ def orphans(project: Project, stack: Stack) -> Iterator[Check]:
 
 def artifact_store(stack: Stack, secret: Secret) -> Iterator[Check]:
     """An object is written, read and deleted."""
-    fields = stack.artifact_store
-    place = fields.get("path") or fields["flavor"]
-    store = open_store(fields, secret)
-    key = f"doctor/{uuid.uuid4().hex}"
-    began = time.monotonic()
-    try:
-        store.put(key, b"doctor")
-        if store.get(key) != b"doctor":
-            help = "something between here and the store changes what goes through it"
-            yield Check("artifact store", False, f"{place}: what was read is not what was written", help)
-            return
-        store.delete(key)
-        took = f"{place}: wrote, read and deleted an object in {(time.monotonic() - began) * 1000:.0f} ms"
-        if _conditional(store, f"{key}-conditional"):
-            yield Check("artifact store", True, f"{took}; conditional put works")
-        else:
-            help = "use a service that honours `If-None-Match: *`: without, two resumes of one run may both go on"
-            yield Check("artifact store", False, f"{took}; conditional put does not work", help)
-    finally:
-        with suppress(RunnerError):
-            store.delete(key)
-            if not store.remote and not any(store.list("doctor/")):
-                store.delete("doctor/")  # where keys are files, their folder
-
-
-def _conditional(store: ArtifactStore, key: str) -> bool:
-    """Whether of two who make an object only the first one is told that it did."""
-    try:
-        return store.put_if_absent(key, b"first") and not store.put_if_absent(key, b"second")
-    finally:
-        with suppress(RunnerError):
-            store.delete(key)
+    yield tried(open_store(stack.artifact_store, secret), stack.artifact_store)
 
 
 def secret_store(project: Project, stack: Stack, secret: Secret, environ: Mapping[str, str]) -> Iterator[Check]:
-    """The store opens, and has the secrets that the stack and the project's pipelines name."""
+    """The store opens, and has the secrets that the stack and the project's pipelines name.
+
+    What it lacks for a pipeline of another stack, or of none, is a warning: who runs that one will need it.
+    """
     flavor = stack.secret_store.get("flavor", "env")
     here, elsewhere = _secrets_of_stack(stack), _secrets_of_pipelines(project)
     if flavor == "kubernetes" and "KUBERNETES_SERVICE_HOST" not in environ:
@@ -163,7 +133,11 @@ def secret_store(project: Project, stack: Stack, secret: Secret, environ: Mappin
             there.append(name)
         except SecretStoreError as error:
             if error.message not in told_already:  # a store that cannot be opened says so for each name
-                yield Check("secret store", False, error.message, error.help)
+                users = elsewhere.get(name, {})
+                others = isinstance(error, SecretMissing) and name not in here and stack.name not in users.values()
+                which = ", ".join(f"'{user}'" for user in users)
+                told = f"{error.message} (for pipeline {which})" if others else error.message
+                yield Check("secret store", others, told, error.help, warning=others)
             told_already.add(error.message)
     if there:
         yield Check("secret store", True, f"{flavor}: has {', '.join(there)}")
@@ -197,7 +171,14 @@ def _secrets_of_stack(stack: Stack) -> list[str]:
     return secret_names([stack.artifact_store, stack.container_registry, stack.orchestrator_fields])
 
 
-def _secrets_of_pipelines(project: Project) -> list[str]:
+def _secrets_of_pipelines(project: Project) -> dict[str, dict[str, str | None]]:
+    """Secret → the pipelines that name it, each with the stack that it names."""
     folder = project.root / "pipelines"
     documents = read_all(project, files_of(project, [folder]))[0] if os.path.isdir(folder) else []
-    return secret_names([document.node.plain() for document in documents if document.kind == "pipeline"])
+    found: dict[str, dict[str, str | None]] = {}
+    for document in documents:
+        if document.kind == "pipeline":
+            plain = document.node.plain()
+            for name in secret_names(plain):
+                found.setdefault(name, {})[document.name or document.file] = plain.get("stack")
+    return found

@@ -3,87 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from runner import integrations
 from runner.checks import Check
+from runner.errors import EngineError
+from runner.orchestrators.cluster_api import REACH, Cluster, Refused, connect
 
-_SECONDS = 8.0  # for one answer
-_REACH = "is the cluster up, and can it be reached from here? try: kubectl get pods"
+SECONDS = 8.0  # for one answer
 
 
 def cluster_checks(integration: str, context: str | None, namespace: str) -> Iterator[Check]:
     """The SDK, the context of the kubeconfig (the cluster this runs in for None), the API server, the namespace."""
-    found = integrations.sdk(integration)
-    yield found
-    if not found.ok:
+    if context is not None:  # inside of a cluster no SDK is needed
+        found = integrations.sdk(integration)
+        yield found
+        if not found.ok:
+            return
+    try:
+        cluster = connect(context, namespace, integration=integration, seconds=SECONDS)
+        told = f"{where(context)}: Kubernetes {cluster.version()} answers"
+    except EngineError as error:
+        yield Check("cluster", False, error.message, error.help or REACH)
         return
+    yield Check("cluster", True, told)
     try:
-        client = _client(context)
-    except _Unusable as error:
-        yield Check("cluster", False, error.told, error.help)
-        return
-    answers = _version(client, context)
-    yield answers
-    if answers.ok:
-        yield _namespace(client, namespace)
+        yield _namespace(cluster, context)
+    finally:
+        cluster.close()
 
 
-class _Unusable(Exception):
-    def __init__(self, told: str, help: str) -> None:
-        super().__init__(told)
-        self.told, self.help = told, help
+def where(context: str | None) -> str:
+    """A cluster as people know it."""
+    return f"context '{context}'" if context else "the cluster this runs in"
 
 
-def _client(context: str | None) -> Any:
-    from kubernetes import client, config
+def make_namespace(namespace: str, context: str | None) -> str:
+    """The command that makes a namespace, which is nobody's to make but its owner's."""
+    return f"make it: kubectl create namespace {namespace}" + (f" --context {context}" if context else "")
 
+
+def _namespace(cluster: Cluster, context: str | None) -> Check:
+    name = cluster.namespace
     try:
-        if context is None:
-            config.load_incluster_config()
-            return client.ApiClient()
-        known = [each["name"] for each in config.list_kube_config_contexts()[0]]
-        if context not in known:
-            raise _Unusable(f"the kubeconfig has no context '{context}'", f"it has: {', '.join(known) or 'none'}")
-        return config.new_client_from_config(context=context)
-    except config.ConfigException as error:
-        help = "is there a kubeconfig? KUBECONFIG names it; ~/.kube/config is the usual one"
-        if context is None:
-            help = "try it inside of the cluster, or name a kubernetes_context instead of incluster"
-        raise _Unusable(f"no way to the cluster is known: {error}", help) from error
-
-
-def _version(api: Any, context: str | None) -> Check:
-    from kubernetes import client
-
-    where = f"context '{context}'" if context else "the cluster this runs in"
-    try:
-        found = client.VersionApi(api).get_code(_request_timeout=_SECONDS)
-    except Exception as error:  # the client lets through what urllib3, ssl and its own login plugins raise
-        return Check("cluster", False, f"{where}: {_words(error)}", _REACH)
-    return Check("cluster", True, f"{where}: Kubernetes {found.git_version} answers")
-
-
-def _namespace(api: Any, namespace: str) -> Check:
-    from kubernetes import client
-
-    try:
-        client.CoreV1Api(api).list_namespaced_pod(namespace, limit=1, _request_timeout=_SECONDS)
-    except Exception as error:
-        status = getattr(error, "status", None)
-        help = {
-            401: "log in to the cluster anew",
-            403: f"the right to list pods in '{namespace}' is missing: ask whoever runs the cluster for a role",
-            404: f"make it: kubectl create namespace {namespace}",
-        }.get(status or 0, _REACH)
-        return Check("namespace", False, f"'{namespace}': {_words(error)}", help)
-    return Check("namespace", True, f"pods of '{namespace}' can be listed")
-
-
-def _words(error: Exception) -> str:
-    """A request's failure in one line: the status and its reason, or what failed below HTTP."""
-    status, reason = getattr(error, "status", None), getattr(error, "reason", None)
-    if status:
-        return f"it answers {status} {reason}"
-    first = str(reason or error).strip().splitlines()
-    return first[0] if first else type(error).__name__
+        if cluster.get("namespaces", name) is None:
+            return Check("namespace", False, f"'{name}' is not there", make_namespace(name, context))
+        return Check("namespace", True, f"'{name}' is there")
+    except Refused as error:
+        if error.status != 403:
+            return Check("namespace", False, f"'{name}': {error.message}", error.help or REACH)
+    # Whoever has rights in one namespace alone may not look at namespaces, and those rights stand in that namespace.
+    if cluster.may("list", "pods"):
+        return Check("namespace", True, f"pods of '{name}' can be listed")
+    help = f"the right to list pods in '{name}' is missing: ask whoever runs the cluster for a role, and whether "
+    return Check("namespace", False, f"neither '{name}' nor its pods may be looked at", f"{help}it is there")

@@ -13,8 +13,8 @@ _WORDS = {CREATE: "to create", CHANGE: "to change", SAME: "the same", DELETE: "t
 _DONE = {CREATE: "created", CHANGE: "changed", SAME: "the same", DELETE: "deleted"}
 
 
-def changes_text(changes: Sequence[Change], *, dry_run: bool = False) -> str:
-    """What applying does or did, and a closing line with how many of each."""
+def changes_text(changes: Sequence[Change], *, dry_run: bool = False, noun: str = "document") -> str:
+    """What applying does or did, and a closing line with how many of each; `noun` is what a change is one of."""
     if not changes:
         return "nothing is declared there that can be applied"
     width = max(len(f"{each.kind} {each.name}") for each in changes)
@@ -22,15 +22,15 @@ def changes_text(changes: Sequence[Change], *, dry_run: bool = False) -> str:
     for each in changes:
         lines.append(f"{each.action:<7} {f'{each.kind} {each.name}':<{width}}  {each.source}".rstrip())
         lines += [f"          {_field(field)}" for field in each.fields]
-    return "\n".join([*lines, "", closing(changes, dry_run=dry_run)])
+    return "\n".join([*lines, "", closing(changes, dry_run=dry_run, noun=noun)])
 
 
-def closing(changes: Iterable[Change], *, dry_run: bool = False) -> str:
+def closing(changes: Iterable[Change], *, dry_run: bool = False, noun: str = "document") -> str:
     """`2 created, 1 the same`."""
     actions = [each.action for each in changes]
     words = _WORDS if dry_run else _DONE
     told = ", ".join(f"{actions.count(action)} {words[action]}" for action in ACTIONS if action in actions)
-    return f"{counted(len(actions), 'document')}: {told}" + (" (nothing was written)" if dry_run else "")
+    return f"{counted(len(actions), noun)}: {told}" + (" (nothing was written)" if dry_run else "")
 
 
 def _field(field: FieldChange) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
 from typing import TYPE_CHECKING
 
@@ -34,6 +33,8 @@ def main(arguments: list[str]) -> int:
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         print(f"error: '{arguments[0][:60]}' is no job: {type(error).__name__}: {error}", file=sys.stderr)
         return EX_USAGE
+    if job.code:
+        _find_home()
     if job.announce:
         from runner.worker.supervise import supervise  # the other jobs do without it
 
@@ -70,7 +71,17 @@ def run(job: StepJob, told: Told | None = None) -> int:
     finally:
         output.settle()
         if code:
+            import shutil
+
             shutil.rmtree(code, ignore_errors=True)
+
+
+def _find_home() -> None:
+    """A container's user may have none, where whoever starts it chose another user than its image."""
+    if not os.access(os.path.expanduser("~"), os.W_OK):
+        import tempfile
+
+        os.environ["HOME"] = tempfile.gettempdir()
 
 
 def _read(argument: str) -> StepJob:
@@ -83,4 +94,11 @@ def _read(argument: str) -> StepJob:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    code = main(sys.argv[1:])
+    if (
+        "runner.worker.supervise" in sys.modules
+    ):  # then nothing but ours has run in here, and there is nothing to tidy up
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)

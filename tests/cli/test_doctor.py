@@ -31,7 +31,7 @@ def test_a_project_where_all_is_well(project: Path, capsys: pytest.CaptureFixtur
 def test_facts_for_a_program(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "--format", "json", "--timeout", "60"]) == 0
     facts = json.loads(capsys.readouterr().out)
-    assert facts["ok"] and {"name", "ok", "told", "help"} == set(facts["checks"][0])
+    assert facts["ok"] and {"name", "ok", "told", "help", "warning"} == set(facts["checks"][0])
 
 
 def test_what_is_broken_ends_with_5(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -157,7 +157,7 @@ def test_problems_in_what_was_applied_stand_where_it_stood(project: Project) -> 
 
 def test_pipelines_are_passed_over(project: Project) -> None:
     (project.root / "p.yaml").write_text("kind: pipeline\nname: p\nsteps: {a: {entrypoint: 'm:f'}}\n")
-    assert apply(project, [Path("p.yaml")]) == ([], ["p"])
+    assert apply(project, [Path("p.yaml")]) == ([], ["p"], [])
 
 
 def test_a_toml_document(project: Project) -> None:

@@ -77,12 +77,18 @@ def test_a_bucket_that_is_not_there(project: Project, s3_settings: dict[str, Any
 
 
 def test_secrets_are_told_by_name_alone(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    (project.root / "pipelines/p.yaml").write_text(SECRETS)
+    (project.root / "pipelines/p.yaml").write_text(f"stack: default\n{SECRETS}")
     monkeypatch.setenv("FIRST_ONE", "a-value-of-it")
     monkeypatch.delenv("SECOND_ONE", raising=False)
     missing, there = found(project)["secret store"]
     assert there == Check("secret store", True, "env: has FIRST_ONE")
     assert not missing.ok and "SECOND_ONE" in missing.told and missing.help
+
+
+def test_a_secret_of_a_pipeline_of_another_stack_is_a_warning(project: Project) -> None:
+    (project.root / "pipelines/p.yaml").write_text(SECRETS.replace("FIRST_ONE", "SECOND_ONE"))
+    (warning,) = found(project)["secret store"]
+    assert warning.ok and warning.warning and warning.told.endswith("(for pipeline 'p')") and warning.help
 
 
 @pytest.mark.engine("registry")

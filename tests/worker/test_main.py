@@ -7,11 +7,13 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from runner.plan.deployment import StepJob, job_to_json
+from runner.worker.__main__ import _find_home
 
 
 def worker(desk: Any, job: StepJob | str, *, as_file: bool = False, **environment: str) -> Any:
@@ -108,3 +110,13 @@ def test_what_is_no_job_ends_with_64_and_no_traceback(desk: Any, text: str) -> N
         ended = worker(desk, text, as_file=as_file)
         assert (ended.returncode, "Traceback" in ended.stderr) == (64, False)
         assert "is no job" in ended.stderr
+
+
+@pytest.mark.parametrize(("home", "moved"), [("/nowhere/at/all", True), ("", False)])
+def test_a_containers_user_without_a_home_is_given_one(
+    home: str, moved: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    given = home or str(tmp_path)
+    monkeypatch.setenv("HOME", given)
+    _find_home()
+    assert (os.environ["HOME"] != given) == moved and os.access(os.environ["HOME"], os.W_OK)

@@ -1,4 +1,5 @@
-"""A cluster's API over the SDK's own connection: objects are plain data, and every request is counted.
+"""A cluster's API over the SDK's own connection: objects are plain data, and every request is counted. Shared by the
+flavors that reach a cluster.
 
 The SDK brings what is hard: kubeconfigs, logins that run out, certificates, proxies. Its models stay out: importing
 them takes longer than a pod's start.
@@ -7,6 +8,7 @@ them takes longer than a pod's start.
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -14,17 +16,21 @@ from urllib.parse import urlencode
 
 from runner import integrations
 from runner.errors import EngineError
+from runner.orchestrators.in_cluster import InCluster
 
 # plural → the path that its objects are under
 GROUPS = {
     "pods": "/api/v1",
     "secrets": "/api/v1",
+    "events": "/api/v1",
+    "resourcequotas": "/api/v1",
     "serviceaccounts": "/api/v1",
     "namespaces": "/api/v1",
     "jobs": "/apis/batch/v1",
     "roles": "/apis/rbac.authorization.k8s.io/v1",
     "rolebindings": "/apis/rbac.authorization.k8s.io/v1",
     "selfsubjectaccessreviews": "/apis/authorization.k8s.io/v1",
+    "localsubjectaccessreviews": "/apis/authorization.k8s.io/v1",
 }
 NO_NAMESPACE = ("namespaces", "selfsubjectaccessreviews")
 SECONDS = 30.0  # for one answer that is no stream
@@ -32,6 +38,7 @@ CONNECT = 10.0  # for a connection
 REACH = "is the cluster up, and can it be reached from here? try: kubectl get pods"
 MERGED = "application/apply-patch+yaml"  # what server-side apply calls what it takes; JSON is YAML
 OWNER = "runner"  # of fields, as server-side apply keeps them apart
+_CONNECTION = re.compile(r"^HTTPS?Connection\([^)]*\): ")  # urllib3's own word for where, which is told already
 
 Object = dict[str, Any]
 
@@ -50,29 +57,37 @@ class Expired(Refused):
     """What a watch wanted to go on from is too long ago: list anew."""
 
 
-def connect(context: str | None, namespace: str) -> Cluster:
+def connect(
+    context: str | None, namespace: str, *, integration: str = "kubernetes", seconds: float = SECONDS
+) -> Cluster:
     """The cluster that a context of the kubeconfig leads to; with None the one that this process runs in.
 
-    Raises EngineError when the SDK is not there or no way to a cluster is known.
+    `integration` is whose SDK it is; `seconds` are waited for one answer that is no stream. Raises EngineError
+    when the SDK is not there or no way to a cluster is known.
     """
-    if not (found := integrations.sdk("kubernetes")).ok:
+    if context is None:
+        return Cluster(InCluster(), namespace, seconds)
+    if not (found := integrations.sdk(integration)).ok:
         raise EngineError(found.told, found.help)
-    from kubernetes import client, config
+    from kubernetes import config
 
     try:
-        if context is None:
-            config.load_incluster_config()
-            return Cluster(client.ApiClient(), namespace)
-        known = [each["name"] for each in config.list_kube_config_contexts()[0]]
-        if context not in known:
-            help = f"it has: {', '.join(known) or 'none'}"
-            raise EngineError(f"the kubeconfig has no context '{context}'", help)
-        return Cluster(config.new_client_from_config(context=context), namespace)
+        return Cluster(config.new_client_from_config(context=context), namespace, seconds)
     except config.ConfigException as error:
+        if f"Expected object with name {context} " in str(error):
+            raise EngineError(f"the kubeconfig has no context '{context}'", _contexts()) from error
         help = "is there a kubeconfig? KUBECONFIG names it; ~/.kube/config is the usual one"
-        if context is None:
-            help = "try it inside of the cluster, or name a kubernetes_context instead of incluster"
         raise EngineError(f"no way to the cluster is known: {error}", help) from error
+
+
+def _contexts() -> str:
+    """Those that there are; the SDK tells them only of a kubeconfig that names one as the current one."""
+    from kubernetes import config
+
+    try:
+        return f"it has: {', '.join(each['name'] for each in config.list_kube_config_contexts()[0]) or 'none'}"
+    except config.ConfigException:
+        return "list them: kubectl config get-contexts"
 
 
 class Cluster:
@@ -81,8 +96,9 @@ class Cluster:
     May be used by several threads. All methods raise Refused.
     """
 
-    def __init__(self, api: Any, namespace: str) -> None:
+    def __init__(self, api: Any, namespace: str, seconds: float = SECONDS) -> None:
         self.namespace = namespace
+        self.seconds = seconds
         self.calls: Counter[str] = Counter()
         self._configuration = api.configuration
         self._pool = api.rest_client.pool_manager
@@ -113,9 +129,10 @@ class Cluster:
             raise
         return True
 
-    def list(self, plural: str, selector: str = "") -> tuple[list[Object], str]:
-        """The objects whose labels match, and the version of the collection: where a watch goes on from."""
+    def list(self, plural: str, selector: str = "", fields: str = "") -> tuple[list[Object], str]:
+        """The objects whose labels and `fields` match, and the collection's version: where a watch goes on from."""
         query = {"labelSelector": selector} if selector else {}
+        query |= {"fieldSelector": fields} if fields else {}
         found = self._json("list", plural, "GET", self._path(plural, **query))
         return found.get("items") or [], str(found["metadata"].get("resourceVersion", ""))
 
@@ -138,13 +155,20 @@ class Cluster:
         path = self._path(plural, body["metadata"]["name"], **query)
         return self._json("apply", plural, "PATCH", path, body, MERGED)
 
-    def may(self, verb: str, plural: str, group: str = "", subresource: str = "", namespace: str = "") -> bool:
-        """Whether whoever is logged in may do this, as the cluster says."""
-        asked = {"namespace": namespace or self.namespace, "verb": verb, "group": group, "resource": plural}
+    def may(self, verb: str, plural: str, group: str = "", subresource: str = "", account: str = "") -> bool:
+        """Whether whoever is logged in may do this in the namespace, as the cluster says; with `account`, whether that
+        service account of the namespace may, which not everybody may ask."""
+        asked = {"namespace": self.namespace, "verb": verb, "group": group, "resource": plural}
         asked |= {"subresource": subresource} if subresource else {}
-        kind = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview"}
-        found = self.create("selfsubjectaccessreviews", {**kind, "spec": {"resourceAttributes": asked}})
-        return bool(found.get("status", {}).get("allowed"))
+        kind = "SelfSubjectAccessReview"
+        spec: Object = {"resourceAttributes": asked}
+        if account:
+            kind, groups = "LocalSubjectAccessReview", ["system:serviceaccounts", "system:authenticated"]
+            groups += [f"system:serviceaccounts:{self.namespace}"]
+            spec |= {"user": f"system:serviceaccount:{self.namespace}:{account}", "groups": groups}
+        body = {"apiVersion": "authorization.k8s.io/v1", "kind": kind, "spec": spec}
+        body |= {"metadata": {"namespace": self.namespace}} if account else {}
+        return bool(self.create(f"{kind.lower()}s", body).get("status", {}).get("allowed"))
 
     def version(self) -> str:
         """The cluster's, as in v1.31.2."""
@@ -186,7 +210,7 @@ class Cluster:
                 body=data,
                 headers=headers,
                 preload_content=not stream,
-                timeout=Timeout(connect=CONNECT, read=None if stream else SECONDS),
+                timeout=Timeout(connect=min(CONNECT, self.seconds), read=None if stream else self.seconds),
                 retries=False,
             )
         except HTTPError as error:
@@ -262,4 +286,4 @@ def _first(error: BaseException) -> str:
     """What went wrong below HTTP, in one line."""
     cause = getattr(error, "reason", None) or error
     lines = str(cause).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+    return _CONNECTION.sub("", lines[0]) if lines else type(error).__name__
