@@ -39,6 +39,7 @@ engines:         ## install and start the real engines that tests use; needs roo
 	@PYTHON=$(PYTHON) tests/engines/python-image
 	@tests/engines/registry-up
 	@tests/engines/podman-up
+	@tests/engines/kubernetes-up
 
 bench: .venv/.dev  ## time runner beside a bare Python process and beside other tools; takes minutes
 	$(BIN)/python bench/run.py

@@ -9,10 +9,12 @@ from hypothesis import HealthCheck, settings
 
 pytest_plugins = [
     "object_stores",
+    "kube",
     "real_engines",
     "token_registry",
     "worker_image",
     "docker_bench",
+    "pod_bench",
     "podman_service",
 ]  # from tests/engines
 

@@ -20,10 +20,11 @@ KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr
 SECRETS = {"STORE_ID": "an-id", "STORE_KEY": "a-key", "AZURITE_KEY": KEY}
 
 
-def _serve(which: str) -> Iterator[int]:
+def serve(which: str, host: str = "127.0.0.1") -> Iterator[int]:
+    """The port of a server that `servers.py` knows, for as long as it is iterated over."""
     environment = {**os.environ, "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}
     with subprocess.Popen(
-        [sys.executable, str(SERVERS), which], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
+        [sys.executable, str(SERVERS), which, host], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
     ) as server:
         assert server.stdout is not None and server.stdin is not None
         line = server.stdout.readline()
@@ -35,7 +36,7 @@ def _serve(which: str) -> Iterator[int]:
 @pytest.fixture(scope="session")
 def s3_endpoint() -> Iterator[str]:
     """The address of an S3 with a bucket named `bucket`."""
-    for port in _serve("s3"):
+    for port in serve("s3"):
         urllib.request.urlopen(urllib.request.Request(f"http://127.0.0.1:{port}/bucket", method="PUT"))
         yield f"http://127.0.0.1:{port}"
 
@@ -43,7 +44,7 @@ def s3_endpoint() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def gcs_endpoint() -> Iterator[str]:
     """The address of a Google Cloud Storage with a bucket named `bucket`."""
-    for port in _serve("gcs"):
+    for port in serve("gcs"):
         yield f"http://127.0.0.1:{port}"
 
 
@@ -52,7 +53,7 @@ def azure_endpoint() -> Iterator[str]:
     """The address of an account of an Azure Blob Storage with a container named `bucket`."""
     from azure.storage.blob import BlobServiceClient
 
-    for port in _serve("azure"):
+    for port in serve("azure"):
         endpoint = f"http://127.0.0.1:{port}/{ACCOUNT}"
         with BlobServiceClient(endpoint, credential={"account_name": ACCOUNT, "account_key": KEY}) as client:
             client.create_container("bucket")
@@ -62,10 +63,15 @@ def azure_endpoint() -> Iterator[str]:
 @pytest.fixture
 def s3_settings(s3_endpoint: str, login: None) -> dict[str, Any]:
     """Settings of a new, empty store in S3, with its login in the environment's secrets."""
+    return in_s3(s3_endpoint)
+
+
+def in_s3(endpoint: str) -> dict[str, Any]:
+    """Such settings for the S3 at this address; the fixture `login` has the secrets."""
     return {
         "flavor": "s3",
         "path": f"s3://bucket/{uuid.uuid4().hex}",
-        "endpoint_url": s3_endpoint,
+        "endpoint_url": endpoint,
         "region": "us-east-1",
         "access_key_id": "${secrets.STORE_ID}",
         "secret_access_key": "${secrets.STORE_KEY}",

@@ -1,6 +1,6 @@
 """Which real engines answer on this machine: tests marked `engine("docker")` run where theirs does.
 
-Tests of engines that do not answer are left out, and the closing line says so; RUNNER_REQUIRE_ENGINES=docker,registry
+Tests of engines that do not answer are left out, and the closing line says so; RUNNER_REQUIRE_ENGINES=docker,kubernetes
 makes a missing one an error instead. `make engines` starts them.
 """
 
@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import kube
 import pytest
 
 from runner.docker_engine import address, ask
@@ -49,7 +50,12 @@ def _podman() -> bool:
     return shutil.which("podman") is not None and os.getuid() == 0 and _docker()
 
 
-ENGINES: Mapping[str, Callable[[], bool]] = {"docker": _docker, "podman": _podman, "registry": _registry}
+ENGINES: Mapping[str, Callable[[], bool]] = {
+    "docker": _docker,
+    "kubernetes": kube.answers,
+    "podman": _podman,
+    "registry": _registry,
+}
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -93,7 +99,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def registry() -> str:
     """The address of a registry that anybody may push to."""
     return REGISTRY

@@ -1,7 +1,7 @@
-"""Object stores on this machine: `python servers.py s3|gcs|azure` starts one on a free loopback port and says which.
+"""Object stores on this machine: `python servers.py s3|gcs|azure [HOST]` starts one on a free port and says which.
 
-The first line on standard output is the port. It ends, with everything it started, when its standard input closes: so
-also when whoever started it was killed.
+The first line on standard output is the port; HOST is where an S3 listens if not on loopback. It ends, with everything
+it started, when its standard input closes: so also when whoever started it was killed.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from urllib.parse import parse_qs
 AZURITE = Path(sys.prefix) / "azurite/node_modules/azurite/dist/src/blob/main.js"
 
 
-def main(which: str) -> None:
+def main(which: str, host: str = "127.0.0.1") -> None:
     """Serve until standard input closes."""
-    {"s3": s3, "gcs": gcs, "azure": azure}[which]()
+    {"s3": lambda: s3(host), "gcs": gcs, "azure": azure}[which]()
     sys.stdin.read()
     os._exit(0)
 
 
-def s3() -> None:
+def s3(host: str) -> None:
     """Moto's server; keeps everything in memory."""
     from moto.moto_server.threaded_moto_server import ThreadedMotoServer
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server = ThreadedMotoServer(host, 0, verbose=False)
     server.start()
     tell(server.get_host_and_port()[1])
 
@@ -100,4 +100,4 @@ def tell(port: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])
