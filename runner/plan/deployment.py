@@ -106,6 +106,7 @@ class StepJob(NamedTuple):
     `timeout`       seconds after which the worker ends the step
     `echo`          print the step's log too, for engines that keep logs of their own
     `bound`         end with the process that started the worker
+    `waited_for`    address, port and mark of who waits for its result, and is told by a datagram when that is there
     `left_out`      fields too long for a command line: the worker takes them from the deployment in the ledger
     """
 
@@ -129,6 +130,7 @@ class StepJob(NamedTuple):
     echo: bool = False
     bound: bool = False
     left_out: tuple[str, ...] = ()
+    waited_for: tuple[str, int, str] | None = None
     code: dict[str, str] = {}
 
 
@@ -199,4 +201,7 @@ def job_from(data: Mapping[str, Any]) -> StepJob:
     }
     known["outputs"] = tuple(data.get("outputs", ()))
     known["left_out"] = tuple(data.get("left_out", ()))
+    if data.get("waited_for"):
+        host, port, mark = data["waited_for"]
+        known["waited_for"] = (host, port, mark)
     return StepJob(**known)

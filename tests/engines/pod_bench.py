@@ -85,6 +85,7 @@ class Pods:
             kubernetes_context="c", kubernetes_namespace=self.cluster.namespace, **settings
         )
         self.cluster.create("secrets", {"metadata": {"name": self.run_id}, "stringData": SECRETS})
+        self.address = ""  # at which pods reach this process, when they shall
         self.code = self._archive()
         self.owner = self._owner()
 
@@ -95,7 +96,7 @@ class Pods:
         return Deployment(self.run_id, "p", "s", "kubernetes", named, self.store, "/nowhere", **fields)
 
     def launcher(self, deployment: Deployment, cluster: Cluster | None = None) -> PodLauncher:
-        return PodLauncher(cluster or self.connect(), deployment, self.ledger, self.settings, self.owner)
+        return PodLauncher(cluster or self.connect(), deployment, self.ledger, self.settings, self.owner, self.address)
 
     def events(
         self, *steps: DeployedStep, done: Any = None, cluster: Cluster | None = None, **fields: Any

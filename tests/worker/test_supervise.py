@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -176,6 +177,15 @@ def test_an_engine_may_end_it_by_a_signal(desk: Any, job: Any) -> None:
     assert desk.ledger.result("r1", "a", 1).error.reason == "signal"
     assert desk.ledger.log("r1", "a", 1) == "stopped: it was told to stop (SIGTERM)\n"
     assert not is_alive(int(file.read_text()))
+
+
+def test_who_waits_is_told_when_the_result_is_there(desk: Any, job: Any) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ear:
+        ear.bind(("127.0.0.1", 0))
+        ear.settimeout(60)
+        assert worker(job("one", waited_for=(*ear.getsockname(), "m1")))[0] == 0
+        assert ear.recv(100) == b"m1\na\n1"
+    assert desk.ledger.result("r1", "a", 1).status == "succeeded"
 
 
 def test_one_that_is_bound_ends_with_who_started_it(desk: Any, job: Any) -> None:

@@ -32,6 +32,7 @@ from runner.orchestrators.flavors.kubernetes.status import (
     wait_of,
 )
 from runner.orchestrators.flavors.kubernetes.watcher import Watcher
+from runner.orchestrators.hearing import Hearing
 from runner.plan.deployment import DeployedStep, Deployment, StepJob
 from runner.records import FAILED, SUCCEEDED, LogLines, StepResult
 from runner.spec.common import format_duration
@@ -68,7 +69,11 @@ class Going:
 
 
 class PodLauncher(Launcher):
-    """The pods of one run in one namespace. `owner` is the reference to the run's Job."""
+    """The pods of one run in one namespace.
+
+    `owner` is the reference to the run's Job, `address` one that pods reach this process at: there workers tell of
+    their results, which a node notices a second later. Without it the cluster tells of all ends.
+    """
 
     begins_later = True  # a pod waits for a node and its image
 
@@ -79,6 +84,7 @@ class PodLauncher(Launcher):
         ledger: LedgerLike,
         settings: KubernetesSettings,
         owner: Mapping[str, Any],
+        address: str = "",
     ) -> None:
         self.cluster = cluster
         self.deployment = deployment
@@ -95,6 +101,7 @@ class PodLauncher(Launcher):
         self.deaf: Refused | None = None
         self.news: SimpleQueue[tuple[Any, ...]] = SimpleQueue()
         self.pool = ThreadPoolExecutor(THREADS, "runner-pod")
+        self.hearing = Hearing(address, self.mark, self._tell) if address else None
         self.watcher = Watcher(cluster, f"{MARK}={self.mark},{STEP}", self._tell)
 
     def fits(self, step: DeployedStep) -> bool:
@@ -103,6 +110,8 @@ class PodLauncher(Launcher):
 
     def start(self, step: DeployedStep, job: StepJob) -> None:
         attempt = (job.step, job.attempt)
+        if self.hearing is not None:
+            job = job._replace(waited_for=self.hearing.address)
         pod = pod_of(self.deployment, step, job, self.settings, self.mark, self.owner)
         going = self.going[attempt] = Going(step, pod)
         going.tries_since = time.monotonic()
@@ -140,6 +149,8 @@ class PodLauncher(Launcher):
     def close(self) -> None:
         """Let go of everything. Pods that still run go on: the next controller takes them over."""
         self.watcher.close()
+        if self.hearing is not None:
+            self.hearing.close()
         self.pool.shutdown(wait=True, cancel_futures=True)
         self.cluster.close()
 
@@ -196,6 +207,13 @@ class PodLauncher(Launcher):
                 if printed and not printed.startswith(NO_LOG):
                     self.ledger.put_log(self.deployment.run_id, *attempt, printed)
         self._tell("read", attempt, result)
+
+    def _look(self, attempt: Attempt) -> None:
+        """Whether an attempt has succeeded, before its pod is over. How others have ended the cluster knows better."""
+        with contextlib.suppress(StateError):
+            result = self.ledger.result(self.deployment.run_id, *attempt)
+            if result is not None and result.status == SUCCEEDED:
+                self._tell("succeeded", attempt, result)
 
     # -- what they told ------------------------------------------------------------------------------------------------
 
@@ -273,6 +291,15 @@ class PodLauncher(Launcher):
 
     def _on_read(self, attempt: Attempt, result: StepResult | None) -> None:
         self._told(attempt, result)
+
+    def _on_heard(self, attempt: Attempt) -> None:
+        if (going := self.going.get(attempt)) is not None and not going.over:
+            self._do(self._look, attempt)
+
+    def _on_succeeded(self, attempt: Attempt, result: StepResult) -> None:
+        if (going := self.going.get(attempt)) is not None and not going.over:
+            going.over = True
+            self._told(attempt, result)
 
     def _on_deaf(self, error: Refused) -> None:
         self.deaf, self.give_up_at = error, time.monotonic() + PATIENCE

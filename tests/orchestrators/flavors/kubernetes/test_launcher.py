@@ -6,10 +6,11 @@ import threading
 from typing import Any
 
 import pytest
-from kube import until
+from kube import Kube, until
 from pod_bench import Pods, step
 
 from runner.orchestrators.container import STEP
+from runner.orchestrators.flavors.kubernetes.launcher import PodLauncher
 from runner.orchestrators.flavors.kubernetes.status import state
 from runner.records import Event, fold
 
@@ -41,6 +42,18 @@ def test_a_chain_takes_one_list_one_watch_and_a_request_for_each_pod(pods: Pods)
     cluster = pods.connect()
     assert pods.output(*steps, cluster=cluster) == 1
     assert cluster.calls == {"list pods": 1, "watch pods": 1, "create pods": 3}
+
+
+def test_a_worker_tells_of_its_result_before_the_node_does(
+    pods: Pods, kube: Kube, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[Any] = []
+    usual = PodLauncher._on_succeeded
+    monkeypatch.setattr(PodLauncher, "_on_succeeded", lambda *told: (heard.append(told[1]), usual(*told)))
+    pods.address = kube.host
+    names = [f"s{i}" for i in range(4)]
+    assert pods.run(*(step(each, "value", parameters={"x": each}) for each in names)).status == "succeeded"
+    assert heard  # nodes look once a second, and one of them may have been as quick
 
 
 def test_many_run_at_a_time(pods: Pods) -> None:
