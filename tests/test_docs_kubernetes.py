@@ -10,8 +10,10 @@ import pytest
 import yaml
 
 from runner.engine.prepare import Request, compiled, prepare
+from runner.orchestrators.flavors.kubernetes.access import named
 from runner.orchestrators.flavors.kubernetes.manifests import RESTARTS, RIGHTS
 from runner.orchestrators.flavors.kubernetes.pod_schema import POD, TAKEN
+from runner.orchestrators.flavors.kubernetes.rights import USERS
 from runner.orchestrators.flavors.kubernetes.settings import KubernetesSettings, KubernetesStepSettings
 from runner.project import find_project
 from runner.spec.resources import Resources
@@ -91,6 +93,11 @@ def test_the_rights_of_the_controller() -> None:
     rows = [(resource, tuple(re.findall(r"\w+", verbs))) for resource, verbs in table("resource", "verbs")]
     assert rows == [(resource, verbs) for _, resource, verbs in RIGHTS]
     assert f"up to {RESTARTS} controllers" in PAGE
+
+
+def test_the_rights_of_users() -> None:
+    rows = [(resource, tuple(re.findall(r"\w+", verbs))) for resource, verbs in table("resource", "verbs of users")]
+    assert rows == [(named(group, resource), verbs) for group, resource, verbs in USERS]
 
 
 def test_what_is_runners_own() -> None:

@@ -6,6 +6,7 @@ import re
 
 from runner.images.controller import controller_recipe
 from runner.images.wheel import RunnerWheel, needs_of_controller
+from runner.integrations import needed
 
 RELEASE = RunnerWheel("stack-runner==1.2.3")
 
@@ -30,5 +31,6 @@ def test_all_that_goes_in_counts_in_its_tag() -> None:
 
 def test_it_has_runner_and_its_stores_and_no_engines_sdk() -> None:
     names = {re.split("[<>=]", each)[0] for each in needs_of_controller(["urllib3>=1.26"], "s3", "aws")}
-    assert {"pydantic", "click", "cloudpickle", "s3fs", "boto3", "urllib3"} <= names
+    stores = {each.distribution for integration in ("s3", "aws-secrets") for each in needed(integration)}
+    assert {"pydantic", "click", "cloudpickle", "urllib3", *stores} <= names
     assert not {"kubernetes", "docker"} & names

@@ -22,7 +22,7 @@ from runner.records import Event, Failure, Run, StepResult, fold
 class Play(Launcher):
     """Every attempt ends at the next poll: as `script` says for its step, else with success.
 
-    `ok`, `wait`, `vanish`, `began`, `cancelled`, the engine's own reason as in `= node-lost`, or an exception's message.
+    `ok`, `wait`, `vanish`, `began`, `cancelled`, the engine's own reason as in `= node-lost`, or what is raised.
     """
 
     def __init__(self, ledger: Ledger, script: dict[str, list[str]] | None = None, room: int = 100) -> None:

@@ -6,12 +6,12 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from runner import __version__
 from runner.errors import EngineError
 from runner.orchestrators.container import MARK, PIPELINE, PYTHON, RUN_ID, mark_of
 from runner.orchestrators.flavors.kubernetes.names import CONTROLLER, collisions, job_name, labels, run_id_of
 from runner.orchestrators.flavors.kubernetes.pods import (
     CONTAINER_SECURITY,
+    IMAGE,
     POD_SECURITY,
     common_labels,
     filled,
@@ -29,6 +29,10 @@ JOB = "${job}"
 """Stands in what is compiled for the worker's job, whose inputs are known when the step starts."""
 JOB_UID = "${job.uid}"
 """Stands there for the uid of the run's Job, which the cluster gives to it."""
+JOB_UID_VARIABLE = "RUNNER_JOB_UID"
+"""Where a controller finds it; and by which a process knows that it is one."""
+ADDRESS_VARIABLE = "RUNNER_POD_IP"
+"""Where it finds its own address."""
 RIGHTS = (("", "pods", ("create", "delete", "get", "list", "watch")), ("", "pods/log", ("get",)))
 """What the controller may do in its namespace: group, resource, verbs."""
 RESTARTS = 20
@@ -109,9 +113,7 @@ def controller_command(deployment: Deployment) -> list[str]:
 
 def controller_image(deployment: Deployment, settings: KubernetesSettings) -> str:
     """What the controller runs in."""
-    registry = deployment.container_registry.get("uri")
-    name = f"runner-controller:{__version__}"
-    return settings.controller_image or (f"{registry}/{name}" if registry else name)
+    return settings.controller_image or str(deployment.controller.get("image") or IMAGE)
 
 
 def owner_of(deployment: Deployment, uid: str) -> dict[str, Any]:
@@ -131,7 +133,8 @@ def _controller(deployment: Deployment, settings: KubernetesSettings) -> dict[st
         "command": [verbatim(each) for each in controller_command(deployment)],
         "env": [
             *variables({"HOME": "/tmp", "PYTHONUNBUFFERED": "1"}),  # noqa: S108  (a volume of its own)
-            {"name": "RUNNER_JOB_UID", "valueFrom": uid},
+            {"name": JOB_UID_VARIABLE, "valueFrom": uid},
+            {"name": ADDRESS_VARIABLE, "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}},
             *secrets_of(deployment),
         ],
         "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "256Mi"}},

@@ -35,6 +35,11 @@ def job_name(run_id: str, pipeline: str, mark: str) -> str:
     return name[: LONGEST - len(tail)].rstrip("-") + tail
 
 
+def pod_prefix(job: str) -> str:
+    """How the names of a Job's pods begin: clusters cut it to make room for five characters of their own."""
+    return f"{job}-"[: LONGEST - 5]
+
+
 def label_value(text: str) -> str:
     """The text itself where a label can have it; else what is left of it, a dot and a digest.
 

@@ -14,7 +14,6 @@ import yaml
 from runner.document.write import to_manifest
 from runner.engine.prepare import Request, deployment_of, prepare
 from runner.errors import EngineError
-from runner.orchestrators.flavors.kubernetes import manifests
 from runner.orchestrators.flavors.kubernetes.manifests import RIGHTS, documents
 from runner.orchestrators.flavors.kubernetes.settings import KubernetesSettings
 from runner.plan.deployment import DeployedStep, Deployment
@@ -28,13 +27,13 @@ PIPELINES = {
     "everything": (OWN / "everything.yaml", OWN / "everything-stack.yaml"),
 }
 VERSIONS = ("1.25", kubernetes_validate.latest_version())
+CONTROLLER = {"image": f"registry.example.com/ml/runner-controller@sha256:{'1' * 64}"}
 IMAGE = {"image": f"registry.example.com/ml/step@sha256:{'0' * 64}", "code": None}
 
 
 @pytest.fixture
-def compiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, Any]]:
+def compiled(tmp_path: Path) -> dict[str, dict[str, Any]]:
     """Pipeline → file name → object, as compiled far from this project's own runs and version."""
-    monkeypatch.setattr(manifests, "__version__", "1.0.0")
     shutil.copytree(ROOT / "pipelines", tmp_path / "pipelines")
     shutil.copy(OWN / "steps.py", tmp_path)
     (tmp_path / "runner.toml").touch()
@@ -45,7 +44,8 @@ def compiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[
         prepared = prepare(find_project(tmp_path), request, {}, to_run=True, ask=False)
         deployment = deployment_of(prepared, "${run.id}")
         steps = {name: step._replace(container=IMAGE) for name, step in deployment.steps.items()}
-        found[name] = prepared.stack.orchestrator.compile(deployment._replace(steps=steps)).documents
+        deployment = deployment._replace(steps=steps, controller=CONTROLLER)
+        found[name] = prepared.stack.orchestrator.compile(deployment).documents
     return found
 
 

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import kubernetes_validate
 import pytest
 import yaml
 
 from runner.cli.main import main
+from runner.orchestrators.container import mark_of
+from runner.orchestrators.flavors.kubernetes.names import job_name
+from runner.orchestrators.flavors.kubernetes.orchestrator import KubernetesOrchestrator
+from runner.orchestrators.flavors.kubernetes.settings import KubernetesSettings
+from runner.plan.deployment import Deployment
 
 STACK = """
 kind: stack
@@ -18,6 +25,8 @@ name: cluster
 orchestrator: {flavor: kubernetes, kubernetes_context: nowhere}
 artifact_store: {flavor: s3, path: "s3://bucket/prefix"}
 """
+
+
 PIPELINE = """
 kind: pipeline
 name: small
@@ -35,6 +44,17 @@ steps:
     entrypoint: work:a
     settings: {kubernetes: {pod: {volumes: [{name: "${parameters.claim}"}]}}}
 """
+
+
+class Pods:
+    """Stands for a cluster whose pods are called by their phases."""
+
+    def get(self, plural: str, name: str) -> dict[str, Any] | None:
+        phase = name.rpartition("-")[2]
+        return None if phase == "gone" else {"status": {"phase": phase}}
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 @pytest.fixture
@@ -66,10 +86,31 @@ def test_what_compile_prints_is_one_text_of_several_documents(
     assert kinds == ["ServiceAccount", "Role", "RoleBinding", "Job", "PodTemplate"]
 
 
-def test_running_is_not_there_yet(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["run", "small.yaml"]) == 5
-    told = capsys.readouterr().err
-    assert "cannot run anything on flavor 'kubernetes' yet" in told and "`compile` work with it" in told
+def test_what_compile_writes_names_the_controllers_image_by_its_tag(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["compile", "small.yaml"]) == 0
+    (job,) = [each for each in yaml.safe_load_all(capsys.readouterr().out) if each["kind"] == "Job"]
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    assert re.fullmatch("runner-controller:[0-9a-f]{20}", container["image"])
+
+
+def test_a_ready_image_for_the_controller_is_used_as_it_is(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = STACK.replace("nowhere}", "nowhere, controller_image: 'mine:1'}")
+    (project / "stacks/cluster.yaml").write_text(text)
+    assert main(["plan", "small.yaml"]) == 0
+    rows = [line.split()[:3] for line in capsys.readouterr().out.splitlines() if "(controller)" in line]
+    assert rows == [["mine:1", "exists", "(controller)"]]
+
+
+def test_only_its_own_controllers_may_be_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    orchestrator = KubernetesOrchestrator(KubernetesSettings(kubernetes_context="c"))
+    monkeypatch.setattr(KubernetesOrchestrator, "_cluster", lambda self: Pods())
+    deployment = Deployment("r1", "p", "s", "kubernetes", {}, {"flavor": "s3", "path": "s3://b/p"}, "/p")
+    job = job_name("r1", "p", mark_of("r1", deployment.artifact_store))
+    found = [orchestrator.is_gone(deployment, f"{job}-{phase}") for phase in ("Running", "Succeeded", "Failed", "gone")]
+    assert found == [False, True, True, True]
+    assert not orchestrator.is_gone(deployment, "a-laptop")
 
 
 @pytest.mark.parametrize("verb", ["plan", "compile"])
@@ -90,7 +131,7 @@ def test_a_pod_that_waits_for_a_parameter_is_told_when_it_has_a_value(
 def test_compiling_needs_neither_sdk_nor_cluster(project: Path) -> None:
     code = (
         "import sys\nfrom runner.cli.main import main\ncode = main(['compile', 'small.yaml', '-o', 'made'])\n"
-        "sdks = {'kubernetes', 'docker', 'fsspec', 's3fs', 'boto3', 'requests'} & set(sys.modules)\n"
+        "sdks = {'kubernetes', 'docker', 'fsspec', 'obstore', 'boto3', 'requests'} & set(sys.modules)\n"
         "sys.exit(code or ', '.join(sdks) or None)"
     )
     environ = {"PATH": "/usr/bin:/bin", "HOME": str(project)}
