@@ -9,6 +9,7 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
+import pods
 import projects
 from measure import Contestant, Sample, once, seconds, take_turns
 
@@ -178,6 +179,25 @@ def docker(setting: Setting) -> Iterator[Row]:
     yield Row("8 containers of 1 s, `max_parallel: 2`", seconds(found["2"]), half, "half the time of one by one", 1.15)
 
 
+def _still(folder: Path, count: int) -> Path:
+    return projects.naps(folder, count, 0.0)
+
+
+def kubernetes(setting: Setting) -> Iterator[Row]:
+    """Steps that are pods, beside pods of the same image that do nothing; needs a cluster."""
+    with pods.place(setting.folder / "pods") as there:
+        for work, build, count, how, times, bar in (
+            ("chain of 10, a pod each", projects.chain, 10, "one-by-one", 3, 1.3),
+            ("fan-out of 50 pods", _still, 50, "at-once", 2, 1.2),
+        ):
+            project = build(setting.folder / f"pods-{how}", count)
+            own = there.run(project, max_parallel=100)
+            once(own)  # makes the images, and lets the node have them
+            bare = there.bare(pods.image_of(own), count, how, setting.folder)
+            found = take_turns({"run": own, "bare": bare}, setting.times(times), warm=False)
+            yield _row(work, found["run"], found["bare"], f"as many bare pods, {how.replace('-', ' ')}", bar)
+
+
 GROUPS: dict[str, Callable[[Setting], Iterator[Row]]] = {
     "startup": startup,
     "documents": documents,
@@ -188,6 +208,7 @@ GROUPS: dict[str, Callable[[Setting], Iterator[Row]]] = {
     "parallel": parallel,
     "array": arrays,
     "docker": docker,
+    "kubernetes": kubernetes,
 }
 
 
