@@ -30,28 +30,36 @@ def hand_over(
     run_id, ledger = deployment.run_id, stack.ledger
     data = facts_of(deployment) | {"detached": True} | ({"resumed": True} if stack.done is not None else {})
     started = Event("run_started", run_id, time.time(), data=data)
-    before = (ledger.events(run_id) or []) if stack.done is not None else []
-    ledger.write_events(run_id, [*before, started])
+    before = ledger.events(run_id) or []
+    is_there = bool(before) and stack.done is None  # submitted twice: it goes on as it does
+    started = before[0] if is_there else started
+    if not is_there:
+        ledger.write_events(run_id, [*before, started])
     store = SqliteRunStore(state / "runner.db")
+    is_told = is_there and bool(store.run_ids(run_id))  # by whoever was first here
     try:
-        store.append(started)
+        if not is_told:
+            store.append(started)
         yield started
         with blamed(type(orchestrator), deployment.flavor):
             try:
                 submission = orchestrator.submit(orchestrator.compile(deployment), stack)
             except RunnerError as error:
+                if is_there:
+                    raise
                 failed = Event("run_failed", run_id, time.time(), data={"reason": error.message})
                 store.append(failed)
                 ledger.write_events(run_id, [*before, started, failed])
                 raise
             ledger.write_submission(run_id, submission.flavor, submission.handle)
             if follow and getattr(orchestrator.settings, "synchronous", True):
-                yield from _told(store, checked(orchestrator.watch(submission, stack), deployment.flavor))
+                happens = checked(orchestrator.watch(submission, stack), deployment.flavor)
+                yield from _told(None if is_told else store, happens)
     finally:
         store.close()
 
 
-def _told(store: SqliteRunStore, happens: Happened) -> Happened:
+def _told(store: SqliteRunStore | None, happens: Happened) -> Happened:
     """What happens, on record here; the first `run_started` is there already."""
     known = True
     for happened in happens:
@@ -59,5 +67,6 @@ def _told(store: SqliteRunStore, happens: Happened) -> Happened:
             if known and happened.event == "run_started":
                 known = False
                 continue
-            store.append(happened)
+            if store is not None:
+                store.append(happened)
         yield happened

@@ -41,11 +41,12 @@ class LeaseLost(StateError):
 
 
 class Walker(NamedTuple):
-    """Who walks a run, or walked it last."""
+    """Who walks a run, or walked it last, and how many seconds ago it said so, where it says that at all."""
 
     alive: bool
     host: str = ""
     pid: int = 0
+    silent: float = float("inf")
 
     def __str__(self) -> str:
         return f"process {self.pid} on '{self.host}'" if self.host else "another process of this machine"
@@ -159,8 +160,9 @@ def walker_of(ledger: Ledger, run_id: str, pace: Pace | None = None) -> Walker |
     lease = ledger.walk(run_id, walks[-1]) if walks else None
     if lease is None:
         return None
-    alive = not _is_over(lease) and abs(time.time() - lease["time"]) <= (pace or PACE).silence
-    return Walker(alive, lease["host"], lease["pid"])
+    silent = abs(time.time() - lease["time"])
+    alive = not _is_over(lease) and silent <= (pace or PACE).silence
+    return Walker(alive, lease["host"], lease["pid"], silent)
 
 
 @contextlib.contextmanager

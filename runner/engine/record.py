@@ -10,13 +10,14 @@ from typing import NamedTuple
 
 from runner.artifact_store.ledger import Ledger
 from runner.engine.derive import beginning, derive, ending, left_in
-from runner.engine.lease import every, walker_of
+from runner.engine.lease import Walker, every, walker_of
 from runner.errors import StateError
 from runner.records import DONE, ENDED, RUNNING, Event, Run, fold
 from runner.run_store.sqlite import SqliteRunStore
 
 INTERRUPTED = "interrupted"
 """The status of a run whose process is gone before the run had ended: `runs resume` goes on with it."""
+ANOTHER = 600.0  # seconds that an engine may take to start a controller in place of one that was killed
 PERIOD = 3.0  # seconds between two writes of a run's record while it goes on, where that is read from elsewhere
 
 
@@ -115,9 +116,15 @@ def recorded(ledger: Ledger, run_id: str, resume: str = "", *, alone: bool = Fal
     if events is None:
         return None
     run = fold(events, run_id)
-    if run.status == RUNNING and not (alive or by_engine):
+    goes_on = alive or by_engine or (not alone and _is_carried(events, walker))
+    if run.status == RUNNING and not goes_on:
         run = interrupted(run, resume)
     return Recorded(events, run, str(walker) if alive else "")
+
+
+def _is_carried(events: list[Event], walker: Walker | None) -> bool:
+    """Whether an engine may be about to start another controller, in place of one that is gone."""
+    return is_detached(events) and walker is not None and walker.silent < ANOTHER
 
 
 def interrupted(run: Run, resume: str = "") -> Run:

@@ -52,7 +52,8 @@ def start(prepared: Prepared, run_id: str | None = None, *, follow: bool = True)
         deployment.artifact_store, project.state, secret_store=deployment.secret_store, root=str(project.root)
     )
     if orchestrator.detaches:
-        stack.ledger.write_deployment(deployment)
+        if not stack.ledger.has_run(run_id):
+            stack.ledger.write_deployment(deployment)
         yield from hand_over(project.state, deployment, stack, orchestrator, follow=follow)
         return
     with held(project.state, stack.ledger, run_id) as ledger:

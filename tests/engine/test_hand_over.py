@@ -18,9 +18,10 @@ from runner.orchestrators.base import Submission
 from runner.orchestrators.flavors.local.orchestrator import LocalOrchestrator
 
 AGAIN = """
-import subprocess, sys
+import os, subprocess, sys
 while subprocess.call(sys.argv[1:]):
-    pass
+    if "AWAY_ONCE" in os.environ:
+        break
 """
 
 class Away(LocalOrchestrator):
@@ -30,6 +31,9 @@ class Away(LocalOrchestrator):
     def submit(self, bundle, stack):
         if os.environ.get("AWAY_REFUSES"):
             raise EngineError("the engine is closed today", "come back tomorrow")
+        if os.path.exists(bundle.run_id) and stack.done is None:  # submitted twice
+            return Submission(bundle.run_id, self.flavor, {})
+        Path(bundle.run_id).touch()
         command = [sys.executable, "-m", "runner", "controller", "--run-id", bundle.run_id]
         command += ["--artifact-store", json.dumps(stack.ledger.settings)]
         away = {"cwd": bundle.deployment.project, "start_new_session": True, "stdin": subprocess.DEVNULL}
@@ -54,6 +58,8 @@ class Away(LocalOrchestrator):
 
     def cancel(self, submission, stack):
         Path("cancelled.txt").write_text(json.dumps(submission.handle))
+        folder = Path(stack.ledger.deployment(submission.run_id).project, ".away")
+        LocalOrchestrator.cancel(self, submission, stack._replace(folder=folder))
 '''
 
 
@@ -126,6 +132,24 @@ def test_a_controller_that_is_told_to_leave_leaves_the_run_to_the_next(away: Any
     os.kill(controller(away), signal.SIGTERM)
     assert run.end() == 0, run.errors
     assert {name: away.a.ran()[name] for name in ("first", "left", "join")} == {"first": 1, "left": 1, "join": 1}
+
+
+def test_a_run_that_is_submitted_twice_is_one_run(away: Any, tools: Any) -> None:
+    first = away.a.start("run", "work.yaml", "--run-id", "one")
+    assert first.read("step_succeeded", "first")
+    second = away.a.start("run", "work.yaml", "--run-id", "one")
+    assert (first.end(), second.end()) == (0, 0), second.errors
+    assert set(away.a.ran().values()) == {1}
+    assert {run["status"] for run in away.a.json("runs", "list")} == {away.status("one")} == {"succeeded"}
+
+
+def test_until_another_controller_comes_it_goes_on(away: Any, tools: Any) -> None:
+    run = away.a.start("run", "slow.yaml", env=os.environ | {"AWAY_ONCE": "1"})
+    assert run.read("step_started", "slow")
+    os.kill(controller(away), signal.SIGKILL)
+    told = "running" if "s3" in (away.folder / "shared.yaml").read_text() else "interrupted"
+    tools.until(lambda: away.status(run.run_id) == told)
+    assert away.b("runs", "cancel", run.run_id) == f"run {run.run_id} is cancelled\n"
 
 
 def test_it_is_cancelled_from_elsewhere(away: Any, tools: Any) -> None:
