@@ -18,7 +18,7 @@ from ruamel.yaml import YAML
 sys.path.append(str(Path(__file__).resolve().parents[1] / "tests" / "engines"))
 
 BARE = str(Path(__file__).resolve().parent / "bare_pods.py")
-LOGIN = {"S3_ID": "x", "S3_KEY": "x"}
+LOGIN = {"S3_ID": "bench-id", "S3_KEY": "bench-key"}
 
 
 class Place(NamedTuple):
@@ -100,4 +100,4 @@ def image_of(run: Contestant) -> str:
             [run.command[0], "build", *run.command[2:-1], "--format", "json"], run.folder, environment=run.environment
         )
     )
-    return next(each["reference"] for each in json.loads(told.output) if "s0" in each["steps"])
+    return next(each["image"] for each in json.loads(told.output) if "s0" in each["steps"])
