@@ -54,9 +54,10 @@ INTEGRATIONS: Mapping[str, Integration] = {
         (("orchestrator", "azureml"),), {"azure-ai-ml": "azure.ai.ml", "azure-identity": "azure.identity"}
     ),
     "databricks": Integration((("orchestrator", "databricks"),), {"databricks-sdk": "databricks.sdk"}),
-    "s3": Integration((("artifact_store", "s3"),), {"s3fs": "s3fs"}),
+    "s3": Integration((("artifact_store", "s3"),), {"obstore": "obstore"}),
     "gcs": Integration((("artifact_store", "gcs"),), {"gcsfs": "gcsfs"}),
     "azure": Integration((("artifact_store", "azure"),), {"adlfs": "adlfs"}),
+    "aws-login": Integration((("artifact_store", "s3"),), {"botocore": "botocore"}),
     "aws-secrets": Integration((("secret_store", "aws"),), {"boto3": "boto3"}),
     "gcp-secrets": Integration(
         (("secret_store", "gcp"),), {"google-cloud-secret-manager": "google.cloud.secretmanager_v1"}

@@ -30,7 +30,7 @@ THIRD_PARTY = {
     "rich": {"cli"},
     "sqlite3": {"run_store", "catalog"},
     "cloudpickle": {"artifact_store"},
-    "packaging": {"orchestrators", "integrations"},
+    "packaging": {"orchestrators", "integrations", "requirements"},
 }
 LEAN = (
     "worker",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 import time
 from abc import ABC, abstractmethod
@@ -94,16 +93,19 @@ class Bucket(ABC):
     async def write(self, key: str, data: bytes, mark: str = "") -> None:
         """Write an object; with a mark only when there is none, else EXISTS. The mark is kept beside it."""
 
-    @abstractmethod
     async def begin(self, key: str, size: int) -> Any:
-        """Begin an object in parts; the handle goes to `add`, then `finish` makes the object, or `abandon`."""
+        """Begin an object in parts; the handle goes to `add`, then `finish` makes the object, or `abandon`.
 
-    @abstractmethod
+        A bucket whose library sends large objects by itself has none of these four.
+        """
+        raise NotImplementedError
+
     async def add(self, handle: Any, number: int, offset: int, data: bytes) -> Any:
         """Send part `number` (from 1); what comes back goes to `finish`."""
+        raise NotImplementedError
 
-    @abstractmethod
-    async def finish(self, handle: Any, parts: Sequence[Any]) -> None: ...
+    async def finish(self, handle: Any, parts: Sequence[Any]) -> None:
+        raise NotImplementedError
 
     async def abandon(self, handle: Any) -> None:  # noqa: B027  (some forget parts by themselves)
         """Let go of parts that become no object."""
@@ -124,6 +126,29 @@ class Bucket(ABC):
 
     @abstractmethod
     def trouble(self, error: Exception) -> Trouble: ...
+
+    async def pause(self, seconds: float) -> None:
+        import asyncio
+
+        await asyncio.sleep(seconds)
+
+    async def several(self, work: Callable[[int], Awaitable[None]], count: int, at_once: int) -> None:
+        """`work(0)` … `work(count - 1)`, some at a time; the first failure ends all of them."""
+        import asyncio
+
+        numbers = iter(range(count))
+
+        async def one_after_another() -> None:
+            for number in numbers:
+                await work(number)
+
+        tasks = [asyncio.ensure_future(one_after_another()) for _ in range(min(at_once, count))]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     in_order: ClassVar[bool] = False
     """Whether the parts of an object must be sent one after the other."""
@@ -148,7 +173,7 @@ class Patience:
                 wait = random.uniform(0.5, 1.0) * min(0.1 * 2**tries, LONGEST_WAIT)  # noqa: S311  (no secret)
                 if not self._passes(trouble, time.monotonic() + wait - began):
                     raise Failed(trouble, tries) from error
-                await asyncio.sleep(wait)
+                await self.bucket.pause(wait)
             else:
                 self.heard = True
                 return answer, tries

@@ -1,4 +1,4 @@
-"""The artifact store in a bucket of a provider, reached through fsspec. Standard library only at module level.
+"""The artifact store in a bucket of a provider. Standard library only at module level.
 
 Nothing is imported and nobody is asked before the first request; a forked child connects anew, since the threads and
 sockets of its parent are not its own. May be used by several threads at a time.
@@ -12,7 +12,7 @@ import threading
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, cast
 
 from runner.artifact_store.base import ArtifactStore, ObjectMissing, StoreError
 from runner.artifact_store.bucket import (
@@ -74,6 +74,17 @@ class RemoteArtifactStore(ArtifactStore):
     def open(self, fields: dict[str, Any]) -> Bucket:
         """The bucket, not connected yet; `fields` are the settings with the values of secrets filled in."""
 
+    async def upload(self, patience: Patience, key: str, path: Path, size: int) -> None:
+        """Send a large file as one object; `key` is a whole one. Raises Failed."""
+        await upload(patience, key, path, size)
+
+    def drive(self, work: Callable[[], Awaitable[_T]]) -> _T:
+        """What a coroutine gives; on fsspec's own thread."""
+        from fsspec.asyn import get_loop, sync
+
+        answer: _T = sync(get_loop(), work)
+        return answer
+
     def prepare(self) -> None:
         """Import what connecting needs. Raises StoreError when it is not installed."""
         from importlib import import_module
@@ -111,7 +122,7 @@ class RemoteArtifactStore(ArtifactStore):
                 return
             if size <= MODEST:
                 return self.put(key, path.read_bytes())
-            self._run("write", key, lambda patience: upload(patience, self._key(key), path, size))
+            self._run("write", key, lambda patience: self.upload(patience, self._key(key), path, size))
         except OSError as error:
             raise refused(error, f"cannot read '{path}'", path.parent) from error
 
@@ -190,9 +201,8 @@ class RemoteArtifactStore(ArtifactStore):
         return self._run(verb, key, work)
 
     def _run(self, verb: str, key: str, work: Callable[[Patience], Awaitable[_T]]) -> _T:
-        """The result of what runs on fsspec's own thread. Raises ObjectMissing, _Exists, StoreError."""
+        """The result of several requests, or of one. Raises ObjectMissing, _Exists, StoreError."""
         patience = self._connected()
-        from fsspec.asyn import get_loop, sync
 
         async def guarded() -> tuple[_T | None, Failed | None]:
             try:
@@ -200,10 +210,10 @@ class RemoteArtifactStore(ArtifactStore):
             except Failed as failed:
                 return None, failed
 
-        answer, failed = sync(get_loop(), guarded)
+        answer, failed = self.drive(guarded)
         if failed is not None:
             self._raise(verb, key, failed)
-        return answer  # type: ignore[no-any-return]
+        return cast(_T, answer)
 
     def _connected(self) -> Patience:
         if self._owner != os.getpid():
@@ -218,12 +228,10 @@ class RemoteArtifactStore(ArtifactStore):
 
     def _connect(self) -> Patience:
         self.prepare()
-        from fsspec.asyn import get_loop, sync
-
         fields = {name: self._filled(value) for name, value in self._settings.items()}
         bucket = self.open(fields)
         try:
-            sync(get_loop(), bucket.connect)
+            self.drive(bucket.connect)
         except StoreError:
             raise
         except Exception as error:

@@ -1,77 +1,86 @@
-"""Amazon S3 and services of its protocol, through s3fs: its session and its client, our own retries and requests."""
+"""Amazon S3 and services of its protocol, through obstore: its requests and its connections, our own retries."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import contextlib
+import os
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, TypeVar
 
+from runner.artifact_store.blocking import BlockingBucket, interruptibly, result_of
 from runner.artifact_store.bucket import (
-    BUCKET,
-    DENIED,
-    EXISTS,
-    LOGIN,
+    LONGEST_WAIT,
     MARK,
-    MISSING,
     OTHER,
-    PASSING,
-    TRANSIENT,
-    UNREACHABLE,
+    PATIENCE,
     Bucket,
+    Failed,
     Found,
     Page,
+    Patience,
     Trouble,
-    network_trouble,
 )
+from runner.artifact_store.obstore_library import library
 from runner.artifact_store.remote import RemoteArtifactStore
+from runner.artifact_store.s3_answers import meant
+from runner.artifact_store.s3_login import keys_of, metadata_endpoint, place_of, prepare, token_endpoint
+from runner.artifact_store.transfers import AT_ONCE, part_size
 
-_LOGIN = {
-    "ExpiredToken",
-    "ExpiredTokenException",
-    "InvalidAccessKeyId",
-    "InvalidToken",
-    "SignatureDoesNotMatch",
-    "TokenRefreshRequired",
-    "AuthFailure",
-    "UnrecognizedClientException",
-}
-_PASSING = {"SlowDown", "RequestTimeout", "InternalError", "ServiceUnavailable", "OperationAborted", "Throttling"}
-_sessions: dict[str | None, Any] = {}  # profile → session with the service's description loaded, for forked children
+_T = TypeVar("_T")
+
+SMALL = 1024 * 1024
+"""Bytes up to which an object is written under the same limits of time as it is read."""
+
+PAGE = 1000
+"""Keys that the service sends at a time."""
 
 
 class S3ArtifactStore(RemoteArtifactStore):
     """Objects of a bucket. `put_if_absent` is S3's conditional put (If-None-Match), `copy` is done by the service."""
 
-    modules = ("s3fs",)
+    modules = ("obstore",)
     extra = "s3"
 
     def prepare(self) -> None:
-        """Import s3fs and read the description of S3, which takes longer than a request."""
         super().prepare()
-        profile = self._settings.get("profile")
-        if profile not in _sessions:
-            _sessions[profile] = _session(profile)
+        prepare(self._settings)
 
     def open(self, fields: dict[str, Any]) -> Bucket:
-        from s3fs import S3FileSystem
+        return S3Bucket(self.bucket_name, fields)
 
-        files = S3FileSystem(
-            session=_sessions[fields.get("profile")],
-            key=fields.get("access_key_id"),
-            secret=fields.get("secret_access_key"),
-            token=fields.get("session_token"),
-            endpoint_url=fields.get("endpoint_url"),
-            client_kwargs={"region_name": fields["region"]} if "region" in fields else {},
-            config_kwargs=_config(fields),
-            skip_instance_cache=True,
-            use_listings_cache=False,
-        )
-        return S3Bucket(self.bucket_name, files)
+    def drive(self, work: Callable[[], Awaitable[_T]]) -> _T:
+        return result_of(work)
+
+    async def upload(self, patience: Patience, key: str, path: Path, size: int) -> None:
+        """In parts, of which obstore sends those again that failed, as patiently as we are."""
+        bucket = patience.bucket
+        assert isinstance(bucket, S3Bucket)
+        try:
+            await patience.request(lambda: bucket.send(key, path, size))
+        except Failed:
+            with contextlib.suppress(
+                Failed
+            ):  # when the last answer got lost, the parts are gone and the object is there
+                found, _ = await patience.request(lambda: bucket.look(key))
+                if found.size == size:
+                    return
+            raise
 
     def _bucket_class(self) -> type[Bucket]:
         return S3Bucket
 
 
-class S3Bucket(Bucket):
+class _Refused(Exception):
+    """What obstore's error means, without its text."""
+
+    def __init__(self, trouble: Trouble) -> None:
+        super().__init__(trouble.words)
+        self.trouble = trouble
+
+
+class S3Bucket(BlockingBucket):
     """A bucket of S3."""
 
     rights = {
@@ -82,144 +91,101 @@ class S3Bucket(Bucket):
     }
     login_help = "check access_key_id and secret_access_key, `profile`, or what `aws sts get-caller-identity` says"
 
-    def __init__(self, name: str, files: Any) -> None:
+    def __init__(self, name: str, fields: Mapping[str, Any]) -> None:
         super().__init__(name)
-        self.files = files
+        self.place = place_of(name, fields)
+        self._fields = fields
+        self._slow: Any = None
 
     async def connect(self) -> None:
-        self.client = await self.files.set_session()
+        self.obstore = library()
+        self._keys: Any = keys_of(self._fields)
+        self._quick = await self._ask(lambda: self._open(timedelta(seconds=30), {"max_retries": 0}))
 
     async def read(self, key: str, start: int = 0, end: int | None = None) -> bytes:
-        part = {} if end is None else {"Range": f"bytes={start}-{end - 1}"}
-        answer = await self.client.get_object(Bucket=self.name, Key=key, **part)
-        async with answer["Body"] as body:
-            data: bytes = await body.read()
-        return data
+        if end is None:
+            return await self._ask(lambda: bytes(self.obstore.get(self._quick, key).bytes()))
+        return await self._ask(lambda: bytes(self.obstore.get_range(self._quick, key, start=start, end=end)))
 
     async def write(self, key: str, data: bytes, mark: str = "") -> None:
-        condition = {"IfNoneMatch": "*", "Metadata": {MARK: mark}} if mark else {}
-        await self.client.put_object(Bucket=self.name, Key=key, Body=data, **condition)
+        condition = {"mode": "create", "attributes": {MARK: mark}} if mark else {}
+        to = self._quick if len(data) <= SMALL else self._patient()
+        await self._ask(lambda: self.obstore.put(to, key, data, use_multipart=False, **condition))
 
-    async def begin(self, key: str, size: int) -> Any:
-        answer = await self.client.create_multipart_upload(Bucket=self.name, Key=key)
-        return key, answer["UploadId"]
-
-    async def add(self, handle: Any, number: int, offset: int, data: bytes) -> Any:
-        key, upload = handle
-        answer = await self.client.upload_part(Bucket=self.name, Key=key, UploadId=upload, PartNumber=number, Body=data)
-        return {"PartNumber": number, "ETag": answer["ETag"]}
-
-    async def finish(self, handle: Any, parts: Sequence[Any]) -> None:
-        key, upload = handle
-        await self.client.complete_multipart_upload(
-            Bucket=self.name, Key=key, UploadId=upload, MultipartUpload={"Parts": list(parts)}
-        )
-
-    async def abandon(self, handle: Any) -> None:
-        key, upload = handle
-        await self.client.abort_multipart_upload(Bucket=self.name, Key=key, UploadId=upload)
+    async def send(self, key: str, path: Path, size: int) -> None:
+        """Write a file in parts: as many requests as that takes."""
+        how = {"use_multipart": True, "chunk_size": part_size(size, self.part), "max_concurrency": AT_ONCE}
+        await self._ask(lambda: self.obstore.put(self._patient(), key, path, **how))
+        if os.stat(path).st_size != size:
+            await self.remove([key])
+            raise _Refused(Trouble(OTHER, f"'{path}' was changed while it was sent"))
 
     async def look(self, key: str) -> Found:
-        answer = await self.client.head_object(Bucket=self.name, Key=key)
-        return Found(answer["ContentLength"], answer["ETag"], answer.get("Metadata", {}).get(MARK, ""))
+        answer = await self._ask(lambda: self.obstore.get(self._quick, key, options={"head": True}))
+        return Found(answer.meta["size"], answer.meta["e_tag"] or "", answer.attributes.get(MARK, ""))
 
     async def page(self, prefix: str, delimiter: str, rest: Any) -> Page:
-        more = {"ContinuationToken": rest} if rest else {}
-        more |= {"Delimiter": delimiter} if delimiter else {}
-        answer = await self.client.list_objects_v2(Bucket=self.name, Prefix=prefix, **more)
-        keys = [found["Key"] for found in answer.get("Contents", ())]
-        folders = [found["Prefix"] for found in answer.get("CommonPrefixes", ())]
-        return Page(keys, folders, answer.get("NextContinuationToken"))
+        """With a delimiter everything at once: a request for a thousand names."""
+        if delimiter:
+            found = await self._ask(lambda: self.obstore.list_with_delimiter(self._quick, prefix or None))
+            return Page([each["path"] for each in found["objects"]], list(found["common_prefixes"]))
+        found = await self._ask(
+            lambda: next(iter(self.obstore.list(self._quick, prefix or None, offset=rest, chunk_size=PAGE)), [])
+        )
+        keys = [each["path"] for each in found]
+        if rest and keys and keys[0] <= rest:
+            raise _Refused(Trouble(OTHER, "this service does not list from a key on (start-after)"))
+        return Page(keys, [], keys[-1] if len(keys) == PAGE else None)
 
     async def remove(self, keys: Sequence[str]) -> None:
-        objects = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
-        answer = await self.client.delete_objects(Bucket=self.name, Delete=objects)
-        for error in answer.get("Errors", ()):
-            raise _NotRemoved(error)
+        await self._ask(lambda: self.obstore.delete(self._quick, list(keys)))
 
     async def copy(self, source: str, target: str) -> None:
-        await self.client.copy_object(Bucket=self.name, Key=target, CopySource={"Bucket": self.name, "Key": source})
+        await self._ask(lambda: self.obstore.copy(self._quick, source, target))
 
     def trouble(self, error: Exception) -> Trouble:
-        from botocore import exceptions
+        """Of an answer. What a signal raised while it was waited for is none, and goes on its way."""
+        if not isinstance(error, _Refused):
+            raise error
+        return error.trouble
 
-        if isinstance(error, exceptions.ClientError):
-            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-            return _answered(status, error.response.get("Error", {}))
-        if isinstance(error, _NotRemoved):
-            return _answered(0, error.error)
-        words = str(error) or type(error).__name__
-        if isinstance(error, exceptions.EndpointConnectionError | exceptions.ConnectTimeoutError):
-            return Trouble(UNREACHABLE, words)
-        if isinstance(error, exceptions.SSLError | exceptions.ProxyConnectionError):
-            return Trouble(OTHER, words)
-        if isinstance(error, exceptions.HTTPClientError | exceptions.IncompleteReadError):
-            return Trouble(TRANSIENT, words)
-        if isinstance(error, exceptions.ResponseStreamingError):
-            return Trouble(TRANSIENT, words)
-        if type(error).__name__ in _WITHOUT_LOGIN:
-            return Trouble(LOGIN, words)
-        return network_trouble(error) or Trouble(OTHER, f"{type(error).__name__}: {words}")
+    async def _ask(self, work: Callable[[], _T]) -> _T:
+        def asked() -> _T:
+            try:
+                return work()
+            except Exception as error:
+                raise _Refused(meant(error, self.place.endpoint)) from None
 
+        return interruptibly(asked)
 
-_WITHOUT_LOGIN = {
-    "NoCredentialsError",
-    "PartialCredentialsError",
-    "CredentialRetrievalError",
-    "ProfileNotFound",
-    "TokenRetrievalError",
-    "SSOTokenLoadError",
-    "UnauthorizedSSOTokenError",
-    "MetadataRetrievalError",
-}
+    def _patient(self) -> Any:
+        """For what takes long to send: an answer may begin as late as that. It tries again by itself, as Patience does,
+        since of an object in parts nobody else can send one again."""
+        if self._slow is None:
+            wait = {"init_backoff": timedelta(seconds=0.1), "max_backoff": timedelta(seconds=LONGEST_WAIT), "base": 2}
+            tries: Any = {"max_retries": 100, "retry_timeout": timedelta(seconds=PATIENCE), "backoff": wait}
+            self._slow = self._open(timedelta(minutes=15), tries)
+        return self._slow
 
+    def _open(self, silence: timedelta, tries: Any) -> Any:
+        from obstore.store import S3Store
 
-class _NotRemoved(Exception):
-    """One of many objects was not removed."""
-
-    def __init__(self, error: dict[str, Any]) -> None:
-        self.error = error
-
-
-def _answered(status: int, error: dict[str, Any]) -> Trouble:
-    """What the service said. An answer to HEAD has a status only."""
-    code, words = str(error.get("Code", "")), str(error.get("Message", ""))
-    said = f"{code}: {words}" if words and words != code else code
-    if code == "NoSuchBucket":
-        return Trouble(BUCKET, said)
-    if code in ("NoSuchKey", "404", "NotFound"):
-        return Trouble(MISSING, said)
-    if status == 412 or code == "PreconditionFailed":
-        return Trouble(EXISTS, said)
-    if code in _LOGIN or status == 401:
-        return Trouble(LOGIN, said)
-    if status in PASSING or code in _PASSING or code == "ConditionalRequestConflict":
-        return Trouble(TRANSIENT, f"{status} {said}".strip())
-    if status == 403 or code == "AccessDenied":
-        return Trouble(DENIED, said)
-    return Trouble(OTHER, said or f"status {status}")
-
-
-def _config(fields: dict[str, Any]) -> dict[str, Any]:
-    config: dict[str, Any] = {
-        "connect_timeout": 10,
-        "read_timeout": 30,
-        "max_pool_connections": 32,
-        "retries": {"total_max_attempts": 1},  # how often, and for how long, is decided in one place: Patience
-    }
-    if "endpoint_url" in fields:  # services of other makers do not know the checksums that Amazon's asks for
-        config |= {"request_checksum_calculation": "when_required", "response_checksum_validation": "when_required"}
-    return config
-
-
-def _session(profile: str | None) -> Any:
-    from aiobotocore.session import AioSession
-
-    session = AioSession(profile=profile)
-    loader = session.get_component("data_loader")
-    for name in ("service-2", "endpoint-rule-set-1", "paginators-1", "waiters-2"):
-        loader.load_service_model("s3", name)
-    loader.load_data_with_path("endpoints")
-    loader.load_data("partitions")
-    loader.load_data("sdk-default-configuration")
-    return session
+        config: Any = {
+            "region": self.place.region,
+            "virtual_hosted_style_request": self.place.endpoint.startswith(f"https://{self.name}."),
+            "aws_endpoint_url_s3": self.place.endpoint,
+            "conditional_put": "etag",
+            "metadata_endpoint": metadata_endpoint(),
+            "aws_endpoint_url_sts": token_endpoint(self.place.region),
+        }
+        client: Any = {
+            "allow_http": self.place.endpoint.startswith("http://"),
+            "connect_timeout": timedelta(seconds=10),
+            "read_timeout": silence,
+            "timeout": timedelta(hours=6),  # for all of a request; silence is what tells
+        }
+        if authorities := os.environ.get("AWS_CA_BUNDLE") or os.environ.get("REQUESTS_CA_BUNDLE"):
+            client["root_certificate"] = Path(authorities).read_bytes()
+        return S3Store(
+            self.name, config=config, client_options=client, retry_config=tries, credential_provider=self._keys
+        )

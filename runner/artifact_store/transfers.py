@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +36,7 @@ async def upload(patience: Patience, key: str, path: Path, size: int) -> None:
                 raise Failed(Trouble(OTHER, f"'{path}' became shorter while it was sent"), 1)
             parts[number], _ = await patience.request(lambda: bucket.add(handle, number + 1, offset, data))
 
-        await _several(send, len(offsets), 1 if bucket.in_order else AT_ONCE)
+        await bucket.several(send, len(offsets), 1 if bucket.in_order else AT_ONCE)
         await _finish(patience, key, size, handle, parts)
     except BaseException:
         await _abandoned(bucket, handle)
@@ -75,24 +73,7 @@ async def download(patience: Patience, key: str, size: int, file: int) -> None:
             written = os.pwrite(file, view, at)
             view, at = view[written:], at + written
 
-    await _several(take, -(-size // part), AT_ONCE)
-
-
-async def _several(work: Callable[[int], Awaitable[None]], count: int, at_once: int) -> None:
-    """`work(0)` … `work(count - 1)`, some at a time; the first failure ends all of them."""
-    numbers = iter(range(count))
-
-    async def one_after_another() -> None:
-        for number in numbers:
-            await work(number)
-
-    tasks = [asyncio.ensure_future(one_after_another()) for _ in range(min(at_once, count))]
-    try:
-        await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    await bucket.several(take, -(-size // part), AT_ONCE)
 
 
 async def _abandoned(bucket: Bucket, handle: Any) -> None:

@@ -128,7 +128,7 @@ def test_a_secret_that_is_not_there(s3_settings: dict[str, Any], monkeypatch: py
 
 
 def test_a_package_that_is_not_installed(settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    package = {"s3": "s3fs", "gcs": "gcsfs", "azure": "adlfs"}[settings["flavor"]]
+    package = {"s3": "obstore", "gcs": "gcsfs", "azure": "adlfs"}[settings["flavor"]]
     for name in [name for name in sys.modules if name.split(".")[0] == package]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, package, None)
@@ -161,7 +161,7 @@ def test_a_large_object_that_fails_half_way_is_not_there(s3_settings: dict[str, 
         with pytest.raises(StoreError, match="permission denied"):
             store.put_file("artifacts/large", tmp_path / "large")
         assert store.size("artifacts/large") is None
-        assert between.seen[-2][0] == "DELETE"  # what was sent is let go of
+        assert between.count("DELETE") == 1  # what was sent is let go of
 
 
 def test_parts_are_never_too_many() -> None:

@@ -30,13 +30,13 @@ def test_list_for_a_program(capsys: pytest.CaptureFixture[str]) -> None:
     main(["integrations", "list", "--format", "json"])
     facts = {each["name"]: each for each in json.loads(capsys.readouterr().out)}
     assert facts["s3"]["for"] == [{"kind": "artifact_store", "flavor": "s3"}]
-    assert facts["s3"]["needs"][0]["distribution"] == "s3fs" and facts["s3"]["needs"][0]["state"] == "ok"
+    assert facts["s3"]["needs"][0]["distribution"] == "obstore" and facts["s3"]["needs"][0]["state"] == "ok"
 
 
 def test_a_dry_run_prints_the_very_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["integrations", "install", "kubernetes", "s3", "--dry-run", "--upgrade"]) == 0
     command = shlex.split(capsys.readouterr().out)
-    assert command[-3] == "--upgrade" and command[-2] == "kubernetes>=29" and command[-1].startswith("s3fs>=")
+    assert command[-3] == "--upgrade" and command[-2] == "kubernetes>=29" and command[-1].startswith("obstore>=")
     assert sys.executable in command and command[-5:-3] in (["--python", sys.executable], ["pip", "install"])
 
 

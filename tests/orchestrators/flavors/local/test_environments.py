@@ -60,7 +60,7 @@ def test_environments_are_named_by_what_they_hold(tmp_path: Path) -> None:
 
 def test_an_environment_can_reach_the_artifact_store(tmp_path: Path) -> None:
     assert packages_of("local") == packages_of("elsewhere") == []
-    assert [name.partition(">")[0] for name in packages_of("s3")] == ["s3fs"]
+    assert [name.partition(">")[0] for name in packages_of("s3")] == ["obstore"]
     made = Environments(tmp_path, "/", "s3")
     assert packages_of("s3")[0] in made.requirements[made.of(step("six"))]
 

@@ -34,7 +34,7 @@ def say(text, seconds=0.0, code=None):
 
 
 class OverS3(OrchestratorConformance):
-    long_enough_to_begin = 15.0  # the step's process imports s3fs first
+    long_enough_to_begin = 15.0  # the step's process connects first
 
     @pytest.fixture(autouse=True)
     def _store(self, s3_settings: dict[str, Any]) -> None:
