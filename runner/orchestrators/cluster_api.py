@@ -140,7 +140,8 @@ class Cluster:
         """What happens from this version on. Raises Expired when that is too long ago."""
         query: dict[str, Any] = {"watch": 1, "resourceVersion": version, "timeoutSeconds": seconds}
         query |= {"allowWatchBookmarks": "true", **({"labelSelector": selector} if selector else {})}
-        return Watch(self._stream("watch", plural, self._path(plural, **query)))
+        # The cluster ends it in time: one that does not has vanished without a word.
+        return Watch(self._stream("watch", plural, self._path(plural, **query), seconds + SECONDS))
 
     def log(self, pod: str, *, follow: bool = False, container: str | None = None, tail: int | None = None) -> Any:
         """What a pod's container prints, as a stream of bytes (`stream`, `close`); with `follow`, until it ends."""
@@ -191,10 +192,22 @@ class Cluster:
         found: Object = json.loads(answer.data)
         return found
 
-    def _stream(self, verb: str, plural: str, path: str) -> Any:
-        return self._request(verb, plural, "GET", path, None, "", stream=True)
+    def _stream(self, verb: str, plural: str, path: str, seconds: float | None = None) -> Any:
+        return self._request(verb, plural, "GET", path, None, "", stream=True, seconds=seconds)
 
-    def _request(self, verb: str, plural: str, method: str, path: str, body: Any, kind: str, *, stream: bool) -> Any:
+    def _request(
+        self,
+        verb: str,
+        plural: str,
+        method: str,
+        path: str,
+        body: Any,
+        kind: str,
+        *,
+        stream: bool,
+        seconds: float | None = None,
+    ) -> Any:
+        """The answer; `seconds` may pass between two pieces of a stream, None for any time."""
         from urllib3 import Timeout
         from urllib3.exceptions import HTTPError
 
@@ -210,7 +223,7 @@ class Cluster:
                 body=data,
                 headers=headers,
                 preload_content=not stream,
-                timeout=Timeout(connect=min(CONNECT, self.seconds), read=None if stream else self.seconds),
+                timeout=Timeout(connect=min(CONNECT, self.seconds), read=seconds if stream else self.seconds),
                 retries=False,
             )
         except HTTPError as error:
