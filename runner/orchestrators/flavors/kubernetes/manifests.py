@@ -19,10 +19,9 @@ from runner.orchestrators.flavors.kubernetes.pods import (
     said,
     secrets_of,
     variables,
-    verbatim,
 )
-from runner.orchestrators.flavors.kubernetes.quantities import seconds
 from runner.orchestrators.flavors.kubernetes.settings import KubernetesSettings
+from runner.orchestrators.quantities import seconds, verbatim
 from runner.plan.deployment import DeployedStep, Deployment, StepJob
 
 JOB = "${job}"

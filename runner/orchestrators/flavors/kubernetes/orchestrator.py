@@ -26,6 +26,7 @@ from runner.orchestrators.flavors.kubernetes.manifests import ADDRESS_VARIABLE, 
 from runner.orchestrators.flavors.kubernetes.names import job_name, pod_prefix
 from runner.orchestrators.flavors.kubernetes.settings import KubernetesSettings, KubernetesStepSettings
 from runner.orchestrators.flavors.kubernetes.watching import Watching, is_end, past, since_handed_over
+from runner.orchestrators.unreachable import on_this_machine
 from runner.orchestrators.walk import walk
 from runner.plan.changes import Change
 from runner.plan.deployment import DeployedStep, Deployment
@@ -65,7 +66,8 @@ class KubernetesOrchestrator(BaseOrchestrator):
         yield from refusals.of_steps(steps, self.settings)
 
     def beside(self, steps: Iterable[DeployedStep], components: Mapping[str, Mapping[str, Any]]) -> Iterator[Refusal]:
-        """Secrets that pods cannot have from where the stack keeps them."""
+        """Stores and secrets that pods cannot have from where the stack keeps them."""
+        yield from on_this_machine(components, "pod")
         yield from refusals.of_secrets(steps, components, self.settings.kubernetes_namespace)
 
     def checks(self, secret: Callable[[str], str]) -> Iterator[Check]:
@@ -120,6 +122,7 @@ class KubernetesOrchestrator(BaseOrchestrator):
         deployment = stack.ledger.deployment(submission.run_id)
         owner = owner_of(deployment, os.environ.get(JOB_UID_VARIABLE, ""))
         with closing(self._cluster()) as cluster:
+            self.requests = cluster.calls
             address = os.environ.get(ADDRESS_VARIABLE, "")
             launcher = PodLauncher(cluster, deployment, stack.ledger, self.settings, owner, address)
             yield from walk(

@@ -8,8 +8,8 @@ from typing import Any
 from runner.orchestrators.container import container_of, labels_of
 from runner.orchestrators.flavors.kubernetes.merge import merged_pod
 from runner.orchestrators.flavors.kubernetes.names import OURS, STEP, labels
-from runner.orchestrators.flavors.kubernetes.quantities import cpu, seconds, size
 from runner.orchestrators.flavors.kubernetes.settings import KubernetesSettings
+from runner.orchestrators.quantities import cpu, seconds, size, verbatim
 from runner.plan.deployment import DeployedStep, Deployment, StepJob
 from runner.plan.secrets import REFERENCE, secret_names, secret_variable
 
@@ -132,11 +132,6 @@ def secrets_of(deployment: Deployment, step: DeployedStep | None = None) -> list
 def variables(environment: Mapping[str, str]) -> list[dict[str, str]]:
     """Environment variables as a container's `env`."""
     return [{"name": name, "value": verbatim(text)} for name, text in environment.items()]
-
-
-def verbatim(text: str) -> str:
-    """Text that Kubernetes gives to a process as it was: it takes `$(NAME)` for a reference, and `$$` for `$`."""
-    return text.replace("$", "$$") if "$$" in text or "$(" in text else text
 
 
 def said(fields: Mapping[str, Any]) -> dict[str, Any]:

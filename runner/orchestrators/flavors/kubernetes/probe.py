@@ -15,9 +15,10 @@ from runner.orchestrators.cluster_api import Cluster, Refused, connect
 from runner.orchestrators.container import PYTHON
 from runner.orchestrators.flavors.kubernetes.manifests import controller_job
 from runner.orchestrators.flavors.kubernetes.names import CONTROLLER, STEP
-from runner.orchestrators.flavors.kubernetes.pods import common_labels, said, verbatim
+from runner.orchestrators.flavors.kubernetes.pods import common_labels, said
 from runner.orchestrators.flavors.kubernetes.settings import KubernetesSettings
 from runner.orchestrators.flavors.kubernetes.status import Wait, is_over, state, wait_of
+from runner.orchestrators.quantities import verbatim
 from runner.plan.deployment import Deployment
 
 SECONDS = 60.0  # for a node, the image, and the store
@@ -52,7 +53,8 @@ def inside(
     image = settings.controller_image or image
     if image is None:
         build = f"runner build PIPELINE{' --push' if components.get('container_registry') else ''}"
-        yield Check(POD, True, f"not tried: no image of this stack is known to exist; make one: {build}")
+        told = f"not tried: no image of this stack is known to exist; make one: {build}"
+        yield Check(POD, True, told, warning=True)
         return
     with closing(connect(settings.kubernetes_context, settings.kubernetes_namespace)) as cluster:
         account = settings.service_account_name or (CONTROLLER if _is_there(cluster, CONTROLLER) else None)

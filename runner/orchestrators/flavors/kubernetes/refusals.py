@@ -8,14 +8,12 @@ from typing import Any
 from runner.orchestrators.base import Refusal
 from runner.orchestrators.flavors.kubernetes.names import VALUE, collisions
 from runner.orchestrators.flavors.kubernetes.pods import SHM, SHM_PATH, startup_timeout
-from runner.orchestrators.flavors.kubernetes.quantities import LARGEST, LONGEST, seconds
 from runner.orchestrators.flavors.kubernetes.settings import KubernetesSettings
+from runner.orchestrators.quantities import LARGEST, LONGEST, seconds
+from runner.orchestrators.unreachable import kept_here, of_another_namespace
 from runner.plan.deployment import DeployedStep
-from runner.plan.secrets import secret_names
 from runner.spec.common import format_duration
 
-HERE = ("env", "file")
-"""Secret stores that are on the machine that starts a run."""
 _SIZES = ("memory", "disk", "shm")
 _ONE = "leave one of them out"
 
@@ -34,29 +32,8 @@ def of_secrets(
     steps: Iterable[DeployedStep], components: Mapping[str, Mapping[str, Any]], namespace: str
 ) -> Iterator[Refusal]:
     """Secrets that no pod can have from the stack's secret store."""
-    store = components.get("secret_store") or {}
-    flavor = store.get("flavor", "env")
-    if flavor == "kubernetes" and store.get("namespace") not in (None, namespace):
-        message = f"pods of the namespace '{namespace}' cannot be given a Secret of '{store['namespace']}'"
-        yield Refusal(("secret_store", "namespace"), "unreachable-secret", message, f"make it in '{namespace}'")
-    if flavor not in HERE:
-        return
-    where = "environment" if flavor == "env" else "file"
-    help = (
-        f"pods have no part of the {where} that `runner` reads; give the stack one that they reach, as in "
-        "secret_store: {flavor: kubernetes, secret: NAME}"
-    )
-    for field, value in (components.get("artifact_store") or {}).items():
-        for name in secret_names(value):
-            message = f"the artifact store needs the secret '{name}' in each pod, and the secret store is '{flavor}'"
-            yield Refusal(("artifact_store", field), "unreachable-secret", message, help)
-    for step in steps:
-        for place, values in (("parameters", step.parameters), ("environment", step.environment)):
-            for key, value in values.items():
-                for name in secret_names(value):
-                    message = f"step '{step.name}' needs the secret '{name}' in its pod, and the secret store is "
-                    path = ("steps", step.name, place, key)
-                    yield Refusal(path, "unreachable-secret", f"{message}'{flavor}'", help)
+    yield from of_another_namespace(components, namespace)
+    yield from kept_here(steps, components, "pod", "{flavor: kubernetes, secret: NAME}")
 
 
 def _resources(step: DeployedStep) -> Iterator[Refusal]:

@@ -20,7 +20,7 @@ from runner.orchestrators.fields import (
 )
 from runner.orchestrators.flavors.kubernetes.names import OURS
 from runner.orchestrators.flavors.kubernetes.pod_schema import json_schema, wrong
-from runner.orchestrators.flavors.kubernetes.quantities import LONGEST
+from runner.orchestrators.quantities import LONGEST
 from runner.plan.secrets import secret_names
 from runner.spec.common import Duration, Spec, Strings, rule
 

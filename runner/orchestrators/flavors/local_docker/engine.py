@@ -12,6 +12,8 @@ from runner.errors import EngineError
 from runner.integrations import command
 from runner.orchestrators.container import MARK
 
+_OF_A_POD = "io.kubernetes.pod.name"  # a label
+
 TAKEN = 409  # the status for a name that another container has
 TRIES = 12
 HINTS = {
@@ -159,7 +161,9 @@ class Engine:
     def marked(self, mark: str | None = None) -> list[dict[str, Any]]:
         """The containers of one run, or of all: running or not, as the engine lists them."""
         with self._explained():
-            return list(self.api.containers(all=True, filters={"label": f"{MARK}={mark}" if mark else MARK}))
+            found = self.api.containers(all=True, filters={"label": f"{MARK}={mark}" if mark else MARK})
+        # A node of Kubernetes may use the same engine: what is its own, it keeps.
+        return [each for each in found if _OF_A_POD not in (each.get("Labels") or {})]
 
     def events(self, mark: str, since: float) -> Any:
         """What happens to a run's containers, from a time on: an iterator that can be closed."""

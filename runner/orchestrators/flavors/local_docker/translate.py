@@ -13,9 +13,9 @@ from runner.orchestrators.container import (
     image_of,
     inherited,
     mark_of,
-    on_loopback,
 )
 from runner.orchestrators.flavors.local_docker.run_args import INSTEAD
+from runner.orchestrators.unreachable import on_this_machine
 from runner.plan.deployment import DeployedStep, Deployment, StepJob
 
 USER = "${user}"
@@ -88,11 +88,7 @@ def out_of_reach(
     """The stores at an address that means this machine, and in a container the container itself."""
     if "host" in (network, run_args.get("network_mode")):
         return
-    for kind, fields in components.items():
-        if on_loopback(url := fields.get("endpoint_url")):
-            message = f"a container cannot reach '{url}': there, this address is the container's own"
-            help = "set `network: host` in the stack's orchestrator, or write an address that containers reach, too"
-            yield Refusal((kind, "endpoint_url"), "unreachable-address", message, help)
+    yield from on_this_machine(components, "container", "set `network: host` in the stack's orchestrator, or ")
 
 
 def refusals(step: DeployedStep, run_args: Mapping[str, Any], network: str | None) -> Iterator[Refusal]:

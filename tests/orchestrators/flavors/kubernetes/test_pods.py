@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given
-from hypothesis import strategies as st
-
 from runner.orchestrators.container import mark_of
-from runner.orchestrators.flavors.kubernetes.pods import deadline, filled, pod_of, resources_of, verbatim
+from runner.orchestrators.flavors.kubernetes.pods import deadline, filled, pod_of, resources_of
 from runner.orchestrators.flavors.kubernetes.settings import KubernetesSettings
 from runner.plan.deployment import DeployedStep, Deployment, StepJob
 
@@ -62,24 +59,3 @@ def test_secrets_of_other_stores_are_left_to_the_worker() -> None:
 
 def test_a_runs_id_is_filled_in_and_its_escape_taken_away() -> None:
     assert filled({"a": ["x-${run.id}", "$${run.id}", 3]}, "r1") == {"a": ["x-r1", "${run.id}", 3]}
-
-
-@given(st.text(alphabet="$()aB{} ", max_size=12))
-def test_a_process_gets_its_variables_as_they_were_written(text: str) -> None:
-    assert expanded(verbatim(text)) == text
-
-
-def expanded(text: str) -> str:
-    """As Kubernetes does it (third_party/forked/golang/expansion), with no variable known."""
-    made, at = "", 0
-    while at < len(text):
-        if text[at] != "$" or at + 1 == len(text):
-            made, at = made + text[at], at + 1
-        elif text[at + 1] == "$":
-            made, at = made + "$", at + 2
-        elif text[at + 1] == "(" and ")" in text[at:]:
-            end = text.index(")", at)
-            made, at = made + f"[{text[at + 2 : end]}]", end + 1
-        else:
-            made, at = made + text[at : at + 2], at + 2
-    return made

@@ -16,7 +16,7 @@ import pytest
 from docker_bench import Docker, step, until
 
 from runner.orchestrators.base import Submission
-from runner.orchestrators.container import STEP
+from runner.orchestrators.container import MARK, STEP
 from runner.plan.deployment import DeployedStep
 from runner.records import Event, LogLines, Run, fold
 
@@ -128,6 +128,16 @@ def test_it_is_named_as_what_remains(docker: Docker, begun: Killed) -> None:
     assert (left.run_id, left.what) == ("r1", "2 containers")
     subprocess.run(left.remove.split(), check=True, capture_output=True)
     assert docker.containers() == []
+
+
+def test_what_a_node_of_kubernetes_runs_on_the_engine_is_not_ours(docker: Docker) -> None:
+    labels = [f"--label={MARK}={docker.folder.name}", "--label=io.kubernetes.pod.name=p"]
+    command = ["docker", "create", *labels, docker.image, "python", "-c", "pass"]
+    made = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    try:
+        assert made[:12] not in "".join(left.remove for left in docker.orchestrator().remains())
+    finally:
+        subprocess.run(["docker", "rm", made], check=True, capture_output=True)
 
 
 def test_a_failure_that_is_on_record_is_tried_again(docker: Docker) -> None:

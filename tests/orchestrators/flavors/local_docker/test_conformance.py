@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from runner.artifact_store.ledger import Ledger
 from runner.docker_engine import address, ask
 from runner.orchestrators.container import MARK, mark_of
 from runner.orchestrators.flavors.local_docker.orchestrator import LocalDockerOrchestrator
 from runner.orchestrators.flavors.local_docker.settings import LocalDockerSettings
-from runner.plan.deployment import DeployedStep
-from runner.testing import Case, OrchestratorConformance
+from runner.plan.deployment import Deployment
+from runner.testing import OrchestratorConformance
 
 pytestmark = pytest.mark.engine("docker")
 
@@ -32,9 +33,9 @@ class TestLocalDocker(OrchestratorConformance):
         run_args = {"volumes": volumes, "working_dir": str(self.tmp_path)}
         return LocalDockerOrchestrator(LocalDockerSettings(max_parallel=2, run_args=run_args))
 
-    def _case(self, tmp_path: Path, *steps: DeployedStep, on_failure: str = "fail_fast") -> Case:
-        steps = tuple(step._replace(container={"image": self.image}) for step in steps)
-        return super()._case(tmp_path, *steps, on_failure=on_failure)
+    def deployed(self, deployment: Deployment, ledger: Ledger) -> Deployment:
+        steps = {name: step._replace(container={"image": self.image}) for name, step in deployment.steps.items()}
+        return deployment._replace(steps=steps)
 
     def _assert_gone(self, file: Path) -> None:
         """Numbers of processes mean nothing here: all that a step starts ends with its container, which is gone."""

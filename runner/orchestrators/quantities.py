@@ -1,4 +1,4 @@
-"""Numbers as Kubernetes writes them: exact, never less than what was asked for, and as its API gives them back."""
+"""Values as Kubernetes writes them: numbers exact and never less than what was asked for, text as it was written."""
 
 from __future__ import annotations
 
@@ -29,3 +29,8 @@ def size(count: int) -> str:
 def seconds(time: float) -> int:
     """Whole seconds, at least one."""
     return max(1, math.ceil(time))
+
+
+def verbatim(text: str) -> str:
+    """Text that Kubernetes gives to a process as it was: it takes `$(NAME)` for a reference, and `$$` for `$`."""
+    return text.replace("$", "$$") if "$$" in text or "$(" in text else text

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.orchestrators.flavors.kubernetes.pod_schema import _QUANTITY
-from runner.orchestrators.flavors.kubernetes.quantities import LARGEST, cpu, seconds, size
+from runner.orchestrators.quantities import LARGEST, cpu, seconds, size, verbatim
 
 SCALES = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "Pi": 2**50, "Ei": 2**60}
 SCALES |= {"k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15, "E": 10**18}
@@ -41,3 +41,24 @@ def test_processors_are_no_fewer_and_at_most_a_thousandth_more(count: Decimal) -
 @given(st.floats(0, 2**31, exclude_min=True))
 def test_seconds_are_no_fewer_and_not_a_whole_one_more(time: float) -> None:
     assert time <= seconds(time) < time + 1 or seconds(time) == 1
+
+
+@given(st.text(alphabet="$()aB{} ", max_size=12))
+def test_a_process_gets_its_variables_as_they_were_written(text: str) -> None:
+    assert expanded(verbatim(text)) == text
+
+
+def expanded(text: str) -> str:
+    """As Kubernetes does it (third_party/forked/golang/expansion), with no variable known."""
+    made, at = "", 0
+    while at < len(text):
+        if text[at] != "$" or at + 1 == len(text):
+            made, at = made + text[at], at + 1
+        elif text[at + 1] == "$":
+            made, at = made + "$", at + 2
+        elif text[at + 1] == "(" and ")" in text[at:]:
+            end = text.index(")", at)
+            made, at = made + f"[{text[at + 2 : end]}]", end + 1
+        else:
+            made, at = made + text[at : at + 2], at + 2
+    return made
