@@ -8,7 +8,7 @@
 
 and `pytest` finds the rest. What the orchestrator's `capabilities` declare is tried; what they do not declare must be
 refused while planning. Override `folder` and `artifact_store` where the engine's steps cannot reach a temporary folder
-of this machine.
+of this machine, `deployed` where they need more than that, as an image.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from runner.errors import EngineError
 from runner.orchestrators.base import BaseOrchestrator, Submission, Support
 from runner.orchestrators.carry import carry_out
 from runner.orchestrators.portability import CAPABILITY, cannot_honour
-from runner.plan.deployment import DeployedStep, Deployment
+from runner.plan.deployment import DeployedStep, Deployment, facts_of
 from runner.records import EVENTS, Artifact, Event, LogLines, Run, fold
 
 STEPS = '''
@@ -111,6 +111,10 @@ class OrchestratorConformance(ABC):
     def artifact_store(self, folder: Path) -> dict[str, Any]:
         """Settings of an artifact store, a new one for each folder."""
         return {"flavor": "local", "path": str(folder / "artifacts")}
+
+    def deployed(self, deployment: Deployment, ledger: Ledger) -> Deployment:
+        """A deployment of the suite as the orchestrator under test can run it: with what its steps run in, say."""
+        return deployment
 
     # -- the whole of a run --------------------------------------------------------------------------------------------
 
@@ -344,10 +348,14 @@ class OrchestratorConformance(ABC):
         folder = self.folder(tmp_path)
         (folder / "conformance_steps.py").write_text(STEPS)
         store = self.artifact_store(folder)
-        flavor = self.orchestrator().flavor or type(self.orchestrator()).__name__
+        orchestrator = self.orchestrator()
+        flavor = orchestrator.flavor or type(orchestrator).__name__
         by_name = {step.name: step for step in steps}
         deployment = Deployment("r1", "conformance", "test", flavor, by_name, store, str(folder), on_failure=on_failure)
-        return Case(self, deployment, OpenStack(Ledger(open_store(store)), tmp_path / "state"))
+        fields = {"flavor": flavor, **orchestrator.settings.model_dump(mode="json", exclude_unset=True)}
+        ledger = Ledger(open_store(store))
+        deployment = self.deployed(deployment._replace(orchestrator=fields), ledger)
+        return Case(self, deployment, OpenStack(ledger, tmp_path / "state"))
 
     def _assert_gone(self, file: Path) -> None:
         """The processes whose numbers are in the file end, or have ended."""
@@ -372,7 +380,7 @@ class Case(NamedTuple):
 
     def events(self) -> Iterator[Event | LogLines]:
         """Run it; all that happens, as it happens."""
-        self.stack.ledger.write_deployment(self.deployment)
+        self._put_on_record()
         return carry_out(self.suite.orchestrator(), self.deployment, self.stack)
 
     def happened(self) -> Happened:
@@ -383,7 +391,7 @@ class Case(NamedTuple):
 
     def submission(self) -> Submission | None:
         """Submit it; None for an orchestrator that has no `submit`, which then says so."""
-        self.stack.ledger.write_deployment(self.deployment)
+        self._put_on_record()
         orchestrator = self.suite.orchestrator()
         try:
             submission = orchestrator.submit(orchestrator.compile(self.deployment), self.stack)
@@ -403,6 +411,16 @@ class Case(NamedTuple):
         refused = any(refusal.path[-1] == capability for refusal in found)
         assert refused != self.can(capability)
         return refused
+
+    def _put_on_record(self) -> None:
+        """What the ledger has when a run is submitted: the deployment; where the engine carries it without us, also the
+        first event, once for each time that it is begun or gone on with."""
+        ledger, run_id = self.stack.ledger, self.deployment.run_id
+        ledger.write_deployment(self.deployment)
+        before = ledger.events(run_id) or []
+        if self.suite.orchestrator().detaches and (not before or self.stack.done is not None):
+            data = facts_of(self.deployment) | {"detached": True}
+            ledger.write_events(run_id, [*before, Event("run_started", run_id, time.time(), data=data)])
 
     def value(self, artifact: Artifact) -> Any:
         return load(artifact, self.stack.ledger.store, self.stack.folder)

@@ -16,11 +16,12 @@ from runner.cli.output import columns, write_lines
 from runner.cli.show import request_cancel
 from runner.cli.show import show as show_run
 from runner.engine import history
+from runner.engine.logs import logs as run_logs
 from runner.engine.run import changed_since
 from runner.engine.run import resume as resume_run
 from runner.errors import RunnerError, UsageError
 from runner.project import find_project, is_project
-from runner.records import Run, StepRun, artifacts_to_json, failure_to_json
+from runner.records import RUNNING, Run, StepRun, artifacts_to_json, failure_to_json
 from runner.report.text import log_lines, name_width, run_details, runs_table
 from runner.report.words import iso
 
@@ -84,10 +85,12 @@ def logs(run: str, step: str | None, follow: bool, stack: str | None) -> None:
     found = history.find(project, run, stack)
     width = name_width(found.steps)
     printed = False
-    for log in history.logs(project, found, step, follow, stack):
+    for log in run_logs(project, found, step, follow, stack, missed=_tell_not_live):
         head = "" if step else f"{log.step:<{width}}  | "
         write_lines(sys.stdout, [f"{head}{line}" for line in log_lines(log.text)])
         printed = True
+    if follow and found.status == RUNNING:
+        print(f"run {found.run_id}: {history.find(project, found.run_id, stack).status}", file=sys.stderr)
     if not printed:
         where = f"step '{step}' of " if step else ""
         print(f"{where}run {found.run_id} printed nothing", file=sys.stderr)
@@ -146,6 +149,11 @@ def delete(run: str, yes: bool, stack: str | None) -> None:
 
 def _tell_missed(error: RunnerError) -> None:
     print(f"note: runs of other machines are not shown: {error.message}", file=sys.stderr)
+
+
+def _tell_not_live(error: RunnerError) -> None:
+    told = f"its engine cannot be followed from here: {error.message}"
+    print(f"note: {told}; lines come from the artifact store, some seconds later", file=sys.stderr)
 
 
 def _ask(run: Run) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,9 +26,15 @@ TRIES = 4  # controllers that may find that they cannot carry a run on, before i
 PATIENCE = 600.0  # seconds for another controller, of which nobody knows whether it lives, to say something or be dead
 
 
-def control(run_id: str, artifact_store: dict[str, Any], secret_store: dict[str, Any]) -> Happened:
+def control(
+    run_id: str,
+    artifact_store: dict[str, Any],
+    secret_store: dict[str, Any],
+    asked: Callable[[Mapping[str, int]], None] = lambda requests: None,
+) -> Happened:
     """Carry a run on from where its ledger and its engine say it is, to its end; nothing for one that has ended.
 
+    `asked` hears at the end, however that comes, what was asked of the engine: verb and object → how many times.
     Raises StateError when there is no such run, or another controller has it.
     """
     with tempfile.TemporaryDirectory(prefix="runner-") as folder:
@@ -38,7 +44,10 @@ def control(run_id: str, artifact_store: dict[str, Any], secret_store: dict[str,
         with held(
             None, stack.ledger, run_id, is_gone=partial(orchestrator.is_gone, deployment), patience=PATIENCE
         ) as ledger:
-            yield from _controlled(deployment, stack._replace(ledger=ledger), orchestrator)
+            try:
+                yield from _controlled(deployment, stack._replace(ledger=ledger), orchestrator)
+            finally:
+                asked(orchestrator.requests)
 
 
 def _controlled(deployment: Deployment, stack: OpenStack, orchestrator: BaseOrchestrator) -> Happened:

@@ -1,4 +1,4 @@
-"""What has run: find it, read its logs, stop it, forget it, take its artifacts out.
+"""What has run: find it, stop it, forget it, take its artifacts out.
 
 `stack` is the name or the file of one whose artifact store is looked into instead of what the project knows.
 """
@@ -8,11 +8,11 @@ from __future__ import annotations
 import contextlib
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from runner.artifact_store.export import export
-from runner.artifact_store.ledger import AT_ONCE, Ledger
+from runner.artifact_store.ledger import Ledger
 from runner.engine.lease import held
 from runner.engine.lock import is_walked
 from runner.engine.lookup import Lookup
@@ -21,14 +21,11 @@ from runner.engine.stack import OpenStack
 from runner.errors import RunnerError, StateError, UsageError
 from runner.orchestrators.base import Submission
 from runner.project import Project, orchestrator_from
-from runner.records import CANCELLED, ENDED, PENDING, RUNNING, Artifact, Event, LogLines, Run
+from runner.records import CANCELLED, ENDED, RUNNING, Artifact, Event, Run
 from runner.run_store.sqlite import SqliteRunStore
 
-LOG_TICK, REMOTE_LOG_TICK = 0.2, 2.0
 CANCEL_TICK, REMOTE_CANCEL_TICK = 0.05, 1.0
 CANCEL_PATIENCE, REMOTE_CANCEL_PATIENCE = 15.0, 90.0
-
-Attempt = tuple[str, int]
 
 
 def recent(
@@ -60,30 +57,6 @@ def has_begun(project: Project, run_id: str) -> bool:
         return run_id in store.run_ids(run_id)
     finally:
         store.close()
-
-
-def logs(
-    project: Project, run: Run, step: str | None = None, follow: bool = False, stack: str | None = None
-) -> Iterator[LogLines]:
-    """What the run's steps printed, attempt by attempt; with `follow`, until the run has ended.
-
-    Raises UsageError for a step that the run does not have.
-    """
-    if step is not None and step not in run.steps:
-        raise UsageError(f"run '{run.run_id}' has no step '{step}'", f"its steps: {', '.join(run.steps)}")
-    lookup = Lookup(project, stack)
-    ledger = lookup.stack_of(run.run_id).ledger
-    seen: dict[Attempt, int] = {}
-    read: set[str] = set()
-    while True:
-        ended = {name for name, one in run.steps.items() if run.status != RUNNING or one.status in ENDED}
-        names = [name for name in ([step] if step else run.steps) if name not in read]
-        yield from _new_lines(ledger, run, names, seen, ended)
-        if not follow or run.status != RUNNING:
-            return
-        read |= ended
-        time.sleep(REMOTE_LOG_TICK if ledger.remote else LOG_TICK)
-        run = lookup.known(run.run_id).run
 
 
 def cancel(project: Project, run_id: str, stack: str | None = None) -> str:
@@ -193,31 +166,3 @@ def _stop_rest(project: Project, opened: OpenStack, run_id: str) -> None:
     deployment = opened.ledger.deployment(run_id)
     orchestrator = orchestrator_from(deployment.orchestrator, project.root)
     orchestrator.cancel(Submission(run_id, deployment.flavor, opened.ledger.submission(run_id)), opened)
-
-
-def _new_lines(
-    ledger: Ledger, run: Run, names: list[str], seen: dict[Attempt, int], ended: set[str]
-) -> Iterator[LogLines]:
-    """What these steps printed beyond what was seen: whole lines, and of those that have ended also the last half."""
-    attempts = _attempts(ledger, run, [name for name in names if name in ended or run.steps[name].status != PENDING])
-    for (step, attempt), text in zip(attempts, _texts(ledger, run.run_id, attempts), strict=True):
-        start = seen.get((step, attempt), 0)
-        end = len(text) if step in ended else text.rfind("\n") + 1
-        if end > start:
-            seen[step, attempt] = end
-            yield LogLines(step, attempt, text[start:end])
-
-
-def _attempts(ledger: Ledger, run: Run, names: list[str]) -> list[Attempt]:
-    """The attempts of these steps that may have printed something."""
-    if ledger.remote and names:  # one look at all of them
-        traces = ledger.traces(run.run_id)
-        left = [(name, attempt) for name in names for attempt in sorted(traces.get(name, ()))]
-        return [(name, attempt) for name, attempt in left if "log.txt" in traces[name][attempt]]
-    return [(name, attempt) for name in names for attempt in ledger.attempts(run.run_id, name)]
-
-
-def _texts(ledger: Ledger, run_id: str, attempts: list[Attempt]) -> Iterator[str]:
-    """What they printed, a few at a time: a run's logs may be larger than memory."""
-    for start in range(0, len(attempts), AT_ONCE):
-        yield from ledger.each(lambda attempt: ledger.log(run_id, *attempt), attempts[start : start + AT_ONCE])

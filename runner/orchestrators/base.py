@@ -153,6 +153,8 @@ class BaseOrchestrator:
                 its stores'
     `available` False for a flavor whose documents are checked and planned for, and which cannot run anything yet
     `compiles`  whether `compile` gives the engine's documents, although nothing may be run yet
+    `serves_many` one compiled document serves many runs: an engine that starts them fills in `deployment.runtime`
+    `on_failure` what it can do when a step has failed
     `advice`    capability → what to write instead of a setting that it does not honour
     """
 
@@ -167,7 +169,11 @@ class BaseOrchestrator:
     controller_needs: ClassVar[tuple[str, ...]] = ()
     available: ClassVar[bool] = True
     compiles: ClassVar[bool] = True
+    serves_many: ClassVar[bool] = False
+    on_failure: ClassVar[tuple[str, ...]] = ("fail_fast", "continue")
     advice: ClassVar[Mapping[str, str]] = {}
+    requests: Mapping[str, int] = {}
+    """What `control` has asked of its engine's API so far: verb and object → how many times."""
 
     def __init__(self, settings: Spec | None = None) -> None:
         self.settings: Any = settings if settings is not None else self.Settings()
@@ -308,6 +314,14 @@ class AttemptBegan(NamedTuple):
     time: float
 
 
+class AttemptWaits(NamedTuple):
+    """What an attempt that was started waits for, in the engine's words; told once for each of them."""
+
+    step: str
+    attempt: int
+    message: str
+
+
 class Adopted(NamedTuple):
     """An attempt that an earlier walk started, and that was taken over; `began` is seconds since 1970, UTC."""
 
@@ -348,10 +362,10 @@ class Launcher(ABC):
 
     begins_later: ClassVar[bool] = False
     """Whether an attempt may have to wait after `start`: then `poll` tells AttemptBegan, and from there on its timeout
-    counts."""
+    counts. Before, it may tell AttemptWaits."""
 
     @abstractmethod
-    def poll(self, timeout: float | None) -> Sequence[AttemptEnded | AttemptBegan | LogLines]:
+    def poll(self, timeout: float | None) -> Sequence[AttemptEnded | AttemptBegan | AttemptWaits | LogLines]:
         """What happened; waits for something to happen, at most `timeout` seconds."""
 
     @abstractmethod

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,7 @@ from pathlib import Path
 from runner.errors import EngineError
 from runner.orchestrators.base import Submission
 from runner.orchestrators.flavors.local.orchestrator import LocalOrchestrator
+from runner.records import LogLines
 
 AGAIN = """
 import os, subprocess, sys
@@ -47,9 +51,14 @@ class Away(LocalOrchestrator):
         yield from LocalOrchestrator.watch(self, submission, stack._replace(folder=Path(deployment.project, ".away")))
 
     def watch(self, submission, stack):
-        told = 0
+        Path("watched.txt").touch()
+        told, lines = 0, {}
         while True:
             events = stack.ledger.events(submission.run_id) or []
+            for attempt in {(each.step, each.attempt) for each in events if each.event == "step_started"}:
+                if text := stack.ledger.log(submission.run_id, *attempt)[lines.get(attempt, 0) :]:
+                    lines[attempt] = lines.get(attempt, 0) + len(text)
+                    yield LogLines(*attempt, text)
             yield from events[told:]
             told = max(told, len(events))
             if told and events[-1].event in ("run_succeeded", "run_failed", "run_cancelled"):
@@ -74,6 +83,39 @@ def away(machines: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     return machines
 
 
+TALK = """
+import sys, time
+def talk(text, until):
+    for number in range(3):
+        print(text, number, flush=True)
+    while not __import__("os").path.exists(until):
+        time.sleep(0.05)
+    print(text, "ends", flush=True)
+"""
+TALKS = """
+kind: pipeline
+name: talks
+stack: parallel
+defaults: {cache: false}
+steps:
+  left: {entrypoint: "talk:talk", parameters: {text: from the left, until: heard}}
+  right: {entrypoint: "talk:talk", parameters: {text: from the right, until: heard}}
+"""
+
+
+def talks(away: Any, tools: Any) -> str:
+    """The id of a run whose steps talk until there is a file `heard`."""
+    (away.a.folder / "talk.py").write_text(TALK)
+    (away.a.folder / "talks.yaml").write_text(TALKS)
+    run_id: str = away.a.json("run", "talks.yaml", "--detach")["run_id"]
+    tools.until(lambda: "from the left 2" in away.b("runs", "logs", run_id))
+    return run_id
+
+
+def lines(text: str) -> list[str]:
+    return [f"{text} {word}" for word in (0, 1, 2, "ends")]
+
+
 def controller(away: Any) -> int:
     return int((away.a.folder / "controller.pid").read_text())
 
@@ -89,6 +131,14 @@ def test_a_run_is_followed_to_its_end(away: Any) -> None:
     assert sum(told["event"] == "run_started" for told in run.told) == 1
     assert set(away.a.ran().values()) == {1}
     assert away.a.json("runs", "show", "last")["status"] == away.status(run.run_id) == "succeeded"
+
+
+def test_its_controller_says_at_its_end_what_it_took(away: Any, tools: Any) -> None:
+    assert away.a.start("run", "quick.yaml").end() == 0
+    said = away.a.folder / "controller.txt"
+    tools.until(lambda: "requests: none\n" in said.read_text())
+    took = said.read_text().splitlines()[-1]
+    assert re.fullmatch(r"controller: peak memory [1-9]\d* MB; requests: none", took)
 
 
 def test_a_failed_run_is_told_and_resumed(away: Any) -> None:
@@ -152,6 +202,18 @@ def test_until_another_controller_comes_it_goes_on(away: Any, tools: Any) -> Non
     assert away.b("runs", "cancel", run.run_id) == f"run {run.run_id} is cancelled\n"
 
 
+def test_what_was_not_followed_is_known_here_when_it_is_resumed(away: Any, tools: Any) -> None:
+    run_id = away.a.json("run", "slow.yaml", "--detach")["run_id"]
+    tools.until(lambda: {"slow", "other"} <= set(away.a.ran()))
+    away.b("runs", "cancel", run_id)
+    steps = away.a.folder / "kept_steps.py"
+    steps.write_text(steps.read_text().replace("work(name, 60)", "work(name)"))
+    resumed = away.a.start("runs", "resume", run_id)
+    assert resumed.end() == 0, resumed.errors
+    told = away.a.json("runs", "show", run_id)["steps"]
+    assert {name: step["status"] for name, step in told.items()} == dict.fromkeys(told, "succeeded")
+
+
 def test_it_is_cancelled_from_elsewhere(away: Any, tools: Any) -> None:
     run = away.a.start("run", "slow.yaml")
     assert run.read("step_started", "slow")
@@ -167,3 +229,42 @@ def test_an_engine_that_refuses_a_run_ends_it(away: Any) -> None:
     (run,) = away.a.json("runs", "list")
     assert (run["status"], run["reason"]) == ("failed", "the engine is closed today")
     assert away.status(run["run_id"]) == "failed"
+
+
+def test_its_lines_are_followed_where_it_runs(away: Any, tools: Any) -> None:
+    run_id = talks(away, tools)
+    with following(away, run_id) as logs:
+        tools.until((away.folder / "watched.txt").exists)
+        (away.a.folder / "heard").touch()
+        told, notes = logs.communicate(timeout=120)
+    found = [(line.split("|")[0].strip(), line.partition("| ")[2]) for line in told.splitlines()]
+    assert [text for step, text in found if step == "left"] == lines("from the left")
+    assert [text for step, text in found if step == "right"] == lines("from the right")
+    assert notes == ""
+
+
+def test_the_lines_of_one_step_are_followed(away: Any, tools: Any) -> None:
+    run_id = talks(away, tools)
+    with following(away, run_id, "--step", "right") as logs:
+        (away.a.folder / "heard").touch()
+        told, _ = logs.communicate(timeout=120)
+    assert told.splitlines() == lines("from the right")
+
+
+def test_where_its_engine_is_not_known_its_lines_come_from_the_artifact_store(
+    away: Any, tools: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = talks(away, tools)
+    monkeypatch.delenv("PYTHONPATH")
+    with following(away, run_id) as logs:
+        assert logs.stdout is not None and "from the" in logs.stdout.readline()
+        (away.a.folder / "heard").touch()
+        told, notes = logs.communicate(timeout=120)
+    assert [line for line in told.splitlines() if "ends" in line] and not (away.folder / "watched.txt").exists()
+    assert notes.startswith("note: its engine cannot be followed from here: ") and notes.count("\n") == 1
+
+
+def following(away: Any, run_id: str, *options: str) -> subprocess.Popen[str]:
+    """`runs logs -f`, in the folder that has the stack's file and nothing else."""
+    command = [sys.executable, "-m", "runner", "runs", "logs", "-f", run_id, "--stack", "shared.yaml", *options]
+    return subprocess.Popen(command, cwd=away.folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)

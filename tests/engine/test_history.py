@@ -1,4 +1,4 @@
-"""What has run: found, listed, read, stopped and forgotten."""
+"""What has run: found, listed, stopped and forgotten."""
 
 from __future__ import annotations
 
@@ -101,14 +101,3 @@ def test_a_run_is_deleted_unless_it_is_going(project: Project) -> None:
     history.delete(project, "r1")
     assert history.recent(project, 5) == []
     assert not (project.state / "artifacts/runs/r1").exists()
-
-
-def test_logs_come_attempt_by_attempt(project: Project) -> None:
-    record(project, "r1", "step_started", "run_failed")
-    ledger = Ledger(LocalArtifactStore(project.state / "artifacts"))
-    ledger.put_log("r1", "a", 1, "one\nhalf")
-    ledger.put_log("r1", "a", 2, "two\n")
-    found = history.find(project, "r1")
-    assert [(log.attempt, log.text) for log in history.logs(project, found)] == [(1, "one\nhalf"), (2, "two\n")]
-    with pytest.raises(UsageError, match="has no step 'b'"):
-        list(history.logs(project, found, "b"))

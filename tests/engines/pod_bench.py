@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import gzip
 import hashlib
 import importlib.metadata
@@ -24,9 +25,11 @@ from object_stores import SECRETS
 from runner.artifact_store.ledger import Ledger
 from runner.artifact_store.materializers import load
 from runner.artifact_store.stores import open_store
+from runner.engine.images import made_images
 from runner.orchestrators.cluster_api import Cluster
 from runner.orchestrators.container import MARK, mark_of
 from runner.orchestrators.flavors.kubernetes.launcher import PodLauncher
+from runner.orchestrators.flavors.kubernetes.orchestrator import KubernetesOrchestrator
 from runner.orchestrators.flavors.kubernetes.settings import KubernetesSettings
 from runner.orchestrators.walk import walk
 from runner.plan.deployment import DeployedStep, Deployment
@@ -86,7 +89,7 @@ class Pods:
         )
         self.cluster.create("secrets", {"metadata": {"name": self.run_id}, "stringData": SECRETS})
         self.address = ""  # at which pods reach this process, when they shall
-        self.code = self._archive()
+        self.code = archived(self.ledger, "pod_steps.py", STEPS)
         self.owner = self._owner()
 
     def deployment(self, *steps: DeployedStep, **fields: Any) -> Deployment:
@@ -151,14 +154,6 @@ class Pods:
     def _in_image(self, one: DeployedStep) -> DeployedStep:
         return one if one.container else one._replace(container={"image": self.image, "code": self.code})
 
-    def _archive(self) -> dict[str, str]:
-        made = io.BytesIO()
-        with tarfile.open(fileobj=made, mode="w") as tar:
-            _add(tar, "pod_steps.py", STEPS)
-        digest = hashlib.sha256(made.getvalue()).hexdigest()
-        self.ledger.store.put(f"code/{digest}", gzip.compress(made.getvalue()))
-        return {"key": f"code/{digest}", "digest": digest}
-
     def _owner(self) -> dict[str, Any]:
         """A Job that starts nothing: what owns the pods."""
         container = {"name": "none", "image": "none", "command": ["none"]}
@@ -166,6 +161,29 @@ class Pods:
         body = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": self.run_id}, "spec": spec}
         made = self.cluster.create("jobs", body)
         return {"apiVersion": "batch/v1", "kind": "Job", "name": self.run_id, "uid": made["metadata"]["uid"]}
+
+
+def archived(ledger: Ledger, name: str, text: str) -> dict[str, str]:
+    """The code of a project that is this one file, in the artifact store, as a step's container names it."""
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w") as tar:
+        _add(tar, name, text)
+    digest = hashlib.sha256(made.getvalue()).hexdigest()
+    ledger.store.put(f"code/{digest}", gzip.compress(made.getvalue()))
+    return {"key": f"code/{digest}", "digest": digest}
+
+
+@pytest.fixture(scope="session")
+def controller_image(python_image: str, registry: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """An image for controllers, as runner makes it, in the registry; with all that steps need, too."""
+    orchestrator = KubernetesOrchestrator(KubernetesSettings(kubernetes_context="c"))
+    store = {"flavor": "s3", "path": "s3://b/p"}
+    where = {"flavor": "generic", "uri": f"{registry}/runner-test"}
+    deployment = Deployment("r", "p", "s", "kubernetes", {}, store, "/", container_registry=where)
+    with open(tmp_path_factory.getbasetemp().parent / "controller-image.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the other processes of these tests want it too
+        (image,) = made_images(deployment, orchestrator, tmp_path_factory.mktemp("images"), lambda progress: None)
+    return image.reference
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 import threading
+import urllib.request
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +18,6 @@ from kube import Kube, until
 from runner.artifact_store.ledger import Ledger
 from runner.artifact_store.stores import open_store
 from runner.cli.main import main
-from runner.engine.images import made_images
 from runner.engine.prepare import Prepared, Request, deployment_of, prepare, with_images
 from runner.engine.run import resume, start
 from runner.engine.stack import OpenStack
@@ -22,9 +26,6 @@ from runner.orchestrators.base import Submission
 from runner.orchestrators.cluster_api import Cluster
 from runner.orchestrators.container import ATTEMPT, MARK, STEP, mark_of
 from runner.orchestrators.flavors.kubernetes import starting, watching
-from runner.orchestrators.flavors.kubernetes.orchestrator import KubernetesOrchestrator
-from runner.orchestrators.flavors.kubernetes.settings import KubernetesSettings
-from runner.plan.deployment import Deployment
 from runner.project import find_project
 from runner.records import Event, LogLines, Run, fold
 
@@ -51,13 +52,20 @@ steps:
 {steps}
 """
 WORK = """
-import os, time
+import os, socket, time, urllib.request
 
-def say(text, times=1, pause=0.5, x=None):
+def say(text, times=1, pause=0.5, x=None, proof=None):
+    if proof:
+        prove(f"{proof}/{text}/{socket.gethostname()}/{time.time_ns()}")
     for number in range(times):
         print(text, number, flush=True)
         time.sleep(pause)
+    if proof:
+        prove(f"{proof}/{text}/{socket.gethostname()}/ended")
     return text
+
+def prove(url):
+    urllib.request.urlopen(urllib.request.Request(url, method="PUT", data=b"it ran"))
 
 def last(x):
     print("mended")
@@ -97,17 +105,6 @@ class Project:
 
     def controllers(self, run_id: str) -> list[dict[str, Any]]:
         return self.objects("pods", run_id, f"!{STEP}")
-
-
-@pytest.fixture(scope="session")
-def controller_image(python_image: str, registry: str, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """An image for controllers, as runner makes it, in the registry; with all that steps need, too."""
-    orchestrator = KubernetesOrchestrator(KubernetesSettings(kubernetes_context="c"))
-    store = {"flavor": "s3", "path": "s3://b/p"}
-    where = {"flavor": "generic", "uri": f"{registry}/runner-test"}
-    deployment = Deployment("r", "p", "s", "kubernetes", {}, store, "/", container_registry=where)
-    (image,) = made_images(deployment, orchestrator, tmp_path_factory.mktemp("images"), lambda progress: None)
-    return image.reference
 
 
 @pytest.fixture
@@ -211,23 +208,63 @@ def after_lines(words: list[str]) -> list[str]:
 
 
 def test_a_controller_that_is_killed_is_followed_by_another(project: Project) -> None:
-    steps = {"quick": QUICK, "slow": SLOW.replace("600", "40"), "last": LAST}
+    proof = f"{project.store['endpoint_url']}/bucket/{uuid.uuid4().hex}"  # where each start and each end is an object
+    steps = {name: proven(name, times, proof, needs) for name, (times, needs) in KILLED.items()}
     prepared = project.prepared(**steps)
     following = Following(start(prepared, "killed"))
     following.until("step_succeeded quick")
-    following.until("slow: slow 1")
+    for word in ("slow: slow 1", "brief: brief 1"):
+        following.until(word)
     (first,) = project.controllers("killed")
     project.cluster.delete("pods", first["metadata"]["name"], grace=0)
     run = following.ended()
     assert run.status == "succeeded", run
-    assert {name: step.attempt for name, step in run.steps.items()} == {"quick": 1, "slow": 1, "last": 1}
+    assert {name: step.attempt for name, step in run.steps.items()} == dict.fromkeys(steps, 1)
     told = [word for word in following.words() if word.startswith("step_")]
     assert sorted(told) == sorted({f"step_{what} {name}" for what in ("started", "succeeded") for name in steps})
-    pods = project.objects("pods", "killed", STEP)
-    assert {each["metadata"]["labels"][ATTEMPT] for each in pods} == {"1"}  # no step was started twice
+    pods = {each["metadata"]["name"]: each["metadata"]["labels"] for each in project.objects("pods", "killed", STEP)}
+    assert {labels[ATTEMPT] for labels in pods.values()} == {"1"}  # no step was started twice
+    starts, ends = proofs(proof)
+    assert starts == ends and set(starts) == set(steps)
+    assert {len(where) for where in starts.values()} == {1}
+    # A pod that was about to end may be gone: whoever takes over has no use for it when its result is there.
+    assert set(pods) <= {pod for where in starts.values() for pod in where}
     assert project.ledger.log("killed", "slow", 1) == "".join(f"slow {number}\n" for number in range(40))
     names = {each["metadata"]["name"] for each in project.controllers("killed")}
     assert names and first["metadata"]["name"] not in names
+
+
+# The controller is killed while `slow` and `brief` run; `brief` ends when there may be none.
+KILLED = {"quick": (1, ""), "slow": (40, "quick"), "brief": (6, "quick"), "after": (1, "brief"), "last": (1, "slow")}
+
+
+def proven(name: str, times: int, proof: str, needs: str) -> str:
+    """A step that leaves proof of having run."""
+    inputs = f"inputs: {{x: {needs}}}, " if needs else ""
+    parameters = f'{{text: {name}, times: {times}, proof: "{proof}"}}'
+    return f'{{entrypoint: "work:say", cache: false, {inputs}parameters: {parameters}}}'
+
+
+def proofs(url: str) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    """Step → the pods that it started in, and those that it came to its end in, each as often as it did."""
+    endpoint, bucket, prefix = url.rsplit("/", 2)
+    listed = urllib.request.urlopen(f"{endpoint}/{bucket}?list-type=2&prefix={prefix}").read().decode()
+    starts, ends = dict[str, list[str]](), dict[str, list[str]]()
+    for step, pod, what in (key.split("/") for key in re.findall(rf"<Key>{prefix}/([^<]+)</Key>", listed)):
+        (ends if what == "ended" else starts).setdefault(step, []).append(pod)
+    return starts, ends
+
+
+def test_a_controller_watches_and_does_not_poll(project: Project) -> None:
+    chain = {f"s{number}": proven(f"s{number}", 3, "", f"s{number - 1}" if number else "") for number in range(5)}
+    run = Following(start(project.prepared(**chain), "asked")).ended()
+    assert run.status == "succeeded"
+    (controller,) = project.controllers("asked")
+    printed = project.cluster.log(controller["metadata"]["name"]).read().decode().splitlines()
+    (took,) = [line for line in printed if line.startswith("controller: ")]
+    found = re.fullmatch(r"controller: peak memory (\d+) MB; requests: (.*)", took)
+    assert found is not None and 10 < int(found[1]) < 150, took
+    assert found[2] == "create pods 5, list pods 1, watch pods 1"  # and nothing that grows with time
 
 
 def test_left_alone_looked_at_and_cancelled_from_another_folder(
@@ -244,6 +281,37 @@ def test_left_alone_looked_at_and_cancelled_from_another_folder(
     assert "cancelled" in said(capfd, "runs", "show", "alone", *stack)
     going = [each for each in project.objects("pods", "alone") if each["status"]["phase"] in ("Pending", "Running")]
     assert [each for each in going if STEP in each["metadata"]["labels"]] == []
+
+
+def test_its_lines_are_followed_from_another_folder(project: Project, tmp_path_factory: pytest.TempPathFactory) -> None:
+    steps = {name: SLOW.replace("slow", name).replace("600", "24") for name in ("left", "right")}
+    list(start(project.prepared(**steps), "heard", follow=False))
+    follow = [sys.executable, "-m", "runner", "runs", "logs", "-f", "heard", "--stack", str(project.stack)]
+    pipes = {"text": True, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(follow, cwd=tmp_path_factory.mktemp("elsewhere"), **pipes) as logs:
+        first = [logs.stdout.readline() for _ in range(4)]
+        going = fold(project.ledger.events("heard") or ()).status
+        rest, notes = logs.communicate(timeout=180)
+    told = "".join([*first, rest]).splitlines()
+    assert going == "running" and notes == ""
+    for name in steps:
+        lines = [line.partition("| ")[2] for line in told if line.startswith(f"{name} ")]
+        assert lines == [f"{name} {number}" for number in range(24)]
+    assert len(told) == 48
+
+
+def test_where_the_cluster_is_not_known_its_lines_come_from_the_artifact_store(
+    project: Project, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, capfd: Any
+) -> None:
+    list(start(project.prepared(slow=SLOW.replace("600", "12")), "unheard", follow=False))
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / "kubeconfig").write_text("{apiVersion: v1, kind: Config, contexts: [], clusters: [], users: []}")
+    monkeypatch.chdir(elsewhere)
+    monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(elsewhere / "kubeconfig"))
+    main(["runs", "logs", "-f", "unheard", "--step", "slow", "--stack", str(project.stack)])
+    told, notes = capfd.readouterr()
+    assert told == "".join(f"slow {number}\n" for number in range(12))
+    assert notes.startswith("note: its engine cannot be followed from here: ") and notes.count("\n") == 1
 
 
 def said(capfd: Any, *command: str) -> str:
