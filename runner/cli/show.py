@@ -52,7 +52,8 @@ def show(
             raise
         run_id = story.run.run_id
         if is_detached(story.events):
-            raise Interrupted(f"run {run_id} goes on without this terminal", _how_to_go_on(run_id)) from None
+            print(f"\nrun {run_id} goes on without this terminal\n{_how_to_go_on(run_id)}", file=sys.stderr)
+            return Interrupted.exit_code
         raise Interrupted(f"run {run_id} was left in the middle", f"go on with: runner runs resume {run_id}") from None
     if story.run.status == RUNNING:
         write_lines(sys.stdout, ["", f"run {story.run.run_id} goes on in its engine", _how_to_go_on(story.run.run_id)])

@@ -11,6 +11,7 @@ from runner.plan.deployment import Deployment
 from runner.plan.plan import PreviousStep
 from runner.records import DONE, Run, fold
 from runner.run_store.base import RunStore
+from runner.secret_store.base import SecretStoreError
 
 HOW_FAR = 10
 """Runs that are looked through for a step's last success."""
@@ -42,7 +43,7 @@ class LastSuccesses(Mapping[str, PreviousStep]):
         run = fold((event for _, event in self._store.events(run_id)), run_id)
         try:
             deployment = self._ledger.deployment(run_id)
-        except StoreError:
+        except (StoreError, SecretStoreError):
             self._unread.clear()  # out of reach: it would be so for every run, after as long a wait
             return
         except StateError:

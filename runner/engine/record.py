@@ -17,7 +17,7 @@ from runner.run_store.sqlite import SqliteRunStore
 
 INTERRUPTED = "interrupted"
 """The status of a run whose process is gone before the run had ended: `runs resume` goes on with it."""
-ANOTHER = 600.0  # seconds that an engine may take to start a controller in place of one that was killed
+ANOTHER = 180.0  # seconds that an engine may take to start a controller in place of one that was killed
 PERIOD = 3.0  # seconds between two writes of a run's record while it goes on, where that is read from elsewhere
 
 

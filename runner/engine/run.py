@@ -31,7 +31,7 @@ from runner.project import (
     Project,
     orchestrator_from,
 )
-from runner.records import DONE, Event, LogLines, Run
+from runner.records import DONE, Event, LogLines, Run, fold
 from runner.run_store.sqlite import SqliteRunStore
 
 if TYPE_CHECKING:
@@ -119,7 +119,8 @@ def _adopt(project: Project, found: Recorded) -> None:
     """Let this project's run store know what happened elsewhere, before it goes on here."""
     store = SqliteRunStore(project.state / "runner.db")
     try:
-        known = Recorded([event for _, event in store.events(found.run.run_id)], found.run)
+        events = [event for _, event in store.events(found.run.run_id)]
+        known = Recorded(events, fold(events, found.run.run_id))
         if later(known, found) is found:
             store.delete(found.run.run_id)
             store.append(*found.events)

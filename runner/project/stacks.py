@@ -13,7 +13,7 @@ from runner.errors import InvalidDocuments, Problem, UsageError, nearest
 from runner.orchestrators import registry
 from runner.project.components import Components
 from runner.project.declared import FIXED, around, named_resources, names_of, read_all, texts_of
-from runner.project.folder import SUFFIXES, Project
+from runner.project.folder import SUFFIXES, Project, stack_files
 from runner.spec.stack import COMPONENT_KINDS, NO_DEFAULTS, StackDefaults, StackSpec
 from runner.validate.bind import bind
 
@@ -116,9 +116,19 @@ def find_stack(project: Project, chosen: str, chosen_by: str) -> tuple[list[Docu
             found = found[:1]
     if not found and chosen == DEFAULT:
         return documents, None
+    if not found and not file:
+        _refuse_what_cannot_be_read(project, chosen)
     if len(found) != 1:
         raise _no_such_stack(chosen, chosen_by, file is not None, documents, found)
     return documents, found[0]
+
+
+def _refuse_what_cannot_be_read(project: Project, name: str) -> None:
+    """Raise InvalidDocuments for files of `stacks/` that are no YAML or TOML, where one may declare this name."""
+    _, problems, texts = read_all(project, stack_files(project))
+    named = [each for each in problems if name in each.position.file or name in texts.get(each.position.file, "")]
+    if named:
+        raise InvalidDocuments(named, texts)
 
 
 def default_stack(project: Project, chosen_by: str = "nothing else was named") -> Stack:

@@ -13,6 +13,7 @@ from runner.engine.previous import LastSuccesses
 from runner.plan.deployment import DeployedStep, Deployment
 from runner.records import Artifact, Event, artifacts_to_json
 from runner.run_store.sqlite import SqliteRunStore
+from runner.secret_store.base import SecretStoreError
 
 VALUE = Artifact("artifacts/ab", "json", 1, "ab")
 
@@ -64,3 +65,13 @@ def test_a_run_whose_deployment_is_gone_is_passed_over(past: Past) -> None:
     past.run("r1", 1.0, a="succeeded")
     past.run("r2", 2.0, deployed=False, a="succeeded")
     assert past.found["a"].run_id == "r1"
+
+
+def test_a_login_that_is_not_here_makes_nothing_known(past: Past, monkeypatch: pytest.MonkeyPatch) -> None:
+    past.run("r1", 1.0, a="succeeded")
+
+    def refuse(run_id: str) -> None:
+        raise SecretStoreError("secret 'KEY' cannot be had here")
+
+    monkeypatch.setattr(past.ledger, "deployment", refuse)
+    assert "a" not in past.found

@@ -46,6 +46,14 @@ def test_an_unknown_stack_is_told_who_names_it(project: Project) -> None:
     assert help == "did you mean 'good'? known: good, default"
 
 
+def test_a_stack_whose_file_cannot_be_read_is_not_called_unknown(project: Project) -> None:
+    write(project, "stacks/new.yaml", "kind: stack\nname: new\norchestrator: {flavor: [}\n")
+    with pytest.raises(InvalidDocuments) as caught:
+        load_stack(project, "new", "--stack", {})
+    assert [problem.code for problem in caught.value.problems] == ["syntax"]
+    assert refused(project, "nowhere", "--stack")[0] == "there is no stack 'nowhere', which --stack names"
+
+
 def test_a_file_without_a_stack_and_one_of_several(project: Project) -> None:
     assert refused(project, "pipelines/p.yaml")[0] == "'pipelines/p.yaml' declares no stack"
     two = "kind: stack\nname: one\norchestrator: four\n---\nkind: stack\nname: two\norchestrator: four\n"
