@@ -49,6 +49,7 @@ ENGINES_FAULT = frozenset({"node-lost", "deleted"})
 EVENTS = (
     "run_started",
     "step_started",
+    "step_waiting",
     "step_cached",
     "step_retrying",
     "step_succeeded",
@@ -202,8 +203,10 @@ def _fold_step(step: StepRun, event: Event) -> StepRun:
     match event.event:
         case "step_started":
             return StepRun(step.name, RUNNING, event.attempt or 1, event.time)
+        case "step_waiting":
+            return step._replace(reason=data.get("reason", ""))
         case "step_retrying":
-            return step._replace(status=RETRYING, error=failure_from(data.get("error")))
+            return step._replace(status=RETRYING, error=failure_from(data.get("error")), reason="")
         case "step_succeeded" | "step_cached":
             started = data.get("started", step.started) or event.time
             return step._replace(
@@ -215,6 +218,7 @@ def _fold_step(step: StepRun, event: Event) -> StepRun:
                 error=None,
                 metrics=data.get("metrics", {}),
                 cache_key=data.get("cache_key"),
+                reason="",
                 cached_from=data.get("cached_from"),
             )
         case _:

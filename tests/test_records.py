@@ -114,6 +114,13 @@ def test_a_failed_step_keeps_the_error_it_had() -> None:
     assert step(retrying, at(13, "step_failed", "a", error=failure_to_json(other))).error == other
 
 
+def test_a_waiting_step_runs_and_says_what_it_waits_for_until_more_is_known() -> None:
+    events = [at(11, "step_started", "a", 1), at(12, "step_waiting", "a", 1, reason="no room")]
+    assert (step(*events).status, step(*events).reason) == ("running", "no room")
+    for later in ("step_started", "step_retrying", "step_succeeded", "step_failed"):
+        assert step(*events, at(13, later, "a", 1)).reason == ""
+
+
 def test_a_skipped_step_says_why() -> None:
     found = step(at(13, "step_skipped", "a", reason="it needs 'b'"))
     assert (found.status, found.ended, found.reason) == ("skipped", 13, "it needs 'b'")

@@ -25,6 +25,7 @@ STYLES = {
     "step_succeeded": "green",
     "step_cached": "cyan",
     "step_failed": "red",
+    "step_waiting": "yellow",
     "step_retrying": "yellow",
     "step_skipped": "yellow",
     "step_cancelled": "yellow",
@@ -82,7 +83,7 @@ class Now:
 
     def see(self, item: Event | LogLines) -> None:
         """Take note of an event."""
-        if isinstance(item, LogLines) or item.step is None:
+        if isinstance(item, LogLines) or item.step is None or item.event == "step_waiting":
             return
         status = {"step_started": RUNNING, "step_retrying": RETRYING}.get(item.event)
         # A copy: the view is drawn by a thread of its own, which walks over this mapping meanwhile.

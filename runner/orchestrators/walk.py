@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from runner.errors import EngineError
-from runner.orchestrators.base import AttemptBegan, AttemptEnded, Launcher, LedgerLike
+from runner.orchestrators.base import AttemptBegan, AttemptEnded, AttemptWaits, Launcher, LedgerLike
 from runner.plan.deployment import DeployedStep, Deployment, StepJob, facts_of
 from runner.plan.fingerprint import cache_key
 from runner.records import (
@@ -114,6 +114,8 @@ class Walk:
                     told += self._ended(happened)
                 elif isinstance(happened, AttemptBegan):
                     self._began(*happened)
+                elif isinstance(happened, AttemptWaits):
+                    told.append(self._event("step_waiting", *happened[:2], reason=happened.message))
                 else:
                     told.append(happened)
             self._wake_retries()

@@ -97,6 +97,8 @@ class Story:
                 since = duration(event.data.get("running_for", 0.0))
                 return f"goes on (attempt {event.attempt or 1}, begun {since} ago)"
             return "started" if (event.attempt or 1) == 1 else f"started, attempt {event.attempt}"
+        if event.event == "step_waiting":
+            return f"waits: {event.data.get('reason', '')}"
         started = event.data.get("started", self._started.pop(name, None))
         took = duration(event.data.get("duration", event.time - started)) if started is not None else ""
         if event.event in ("step_succeeded", "step_cached"):

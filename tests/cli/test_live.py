@@ -36,6 +36,13 @@ def test_a_step_between_two_attempts_is_shown_as_waiting() -> None:
     assert "waits to be tried again" in drawn(now)
 
 
+def test_a_step_that_waits_for_room_stays_in_view() -> None:
+    now = Now({"fit": 1})
+    now.see(Event("step_started", "r", time.time(), "fit", 1))
+    now.see(Event("step_waiting", "r", time.time(), "fit", 1, {"reason": "no room"}))
+    assert "fit" in drawn(now)
+
+
 def test_more_steps_than_rows_are_counted() -> None:
     now = Now({f"s{n}": 1 for n in range(20)})
     for n in range(20):

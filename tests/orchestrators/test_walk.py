@@ -13,7 +13,7 @@ import pytest
 from runner.artifact_store.ledger import Ledger
 from runner.artifact_store.local import LocalArtifactStore
 from runner.artifact_store.materializers import save
-from runner.orchestrators.base import Adopted, AttemptBegan, AttemptEnded, Launcher, LogLines
+from runner.orchestrators.base import Adopted, AttemptBegan, AttemptEnded, AttemptWaits, Launcher, LogLines
 from runner.orchestrators.walk import walk
 from runner.plan.deployment import DeployedStep, Deployment, StepJob
 from runner.records import Event, Failure, Run, StepResult, fold
@@ -22,7 +22,8 @@ from runner.records import Event, Failure, Run, StepResult, fold
 class Play(Launcher):
     """Every attempt ends at the next poll: as `script` says for its step, else with success.
 
-    `ok`, `wait`, `vanish`, `began`, `cancelled`, the engine's own reason as in `= node-lost`, or what is raised.
+    `ok`, `wait`, `vanish`, `began`, `cancelled`, what it waits for as in `? room`, the engine's own reason as in
+    `= node-lost`, or what is raised.
     """
 
     def __init__(self, ledger: Ledger, script: dict[str, list[str]] | None = None, room: int = 100) -> None:
@@ -43,10 +44,10 @@ class Play(Launcher):
         self.jobs[job.step, job.attempt] = job
         self.most = max(self.most, len(self.jobs))
 
-    def poll(self, timeout: float | None) -> list[AttemptEnded | AttemptBegan | LogLines]:
+    def poll(self, timeout: float | None) -> list[AttemptEnded | AttemptBegan | AttemptWaits | LogLines]:
         if self.on_poll:
             self.on_poll(self)
-        ended: list[AttemptEnded | AttemptBegan | LogLines] = [*self.dying]
+        ended: list[AttemptEnded | AttemptBegan | AttemptWaits | LogLines] = [*self.dying]
         self.dying.clear()
         for attempt, job in list(self.jobs.items()):
             script = self.script.get(job.step)
@@ -55,6 +56,9 @@ class Play(Launcher):
                 continue
             if end == "began":
                 ended.append(AttemptBegan(*attempt, time.time()))
+                continue
+            if end.startswith("? "):
+                ended.append(AttemptWaits(*attempt, end[2:]))
                 continue
             del self.jobs[attempt]
             if end.startswith("= "):
@@ -399,3 +403,10 @@ def test_nothing_is_foreseen_where_an_attempt_has_been_before(ledger: Ledger) ->
     launcher = Ahead(ledger)
     play(ledger, launcher, step("a"), step("b", "a"), done={})
     assert launcher.told == []
+
+
+def test_what_an_attempt_waits_for_is_an_event(ledger: Ledger) -> None:
+    run, events = play(ledger, Play(ledger, {"a": ["? no room", "? no image", "began", "ok"]}), step("a"))
+    waits = [(each.step, each.attempt, each.data) for each in events if each.event == "step_waiting"]
+    assert waits == [("a", 1, {"reason": "no room"}), ("a", 1, {"reason": "no image"})]
+    assert (run.status, run.steps["a"].reason) == ("succeeded", "")

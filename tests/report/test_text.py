@@ -197,3 +197,14 @@ def test_parameters_are_shown_as_json() -> None:
 def test_an_attempt_that_was_taken_over_goes_on() -> None:
     event = Event("step_started", "r1", 10.0, "a", 2, {"adopted": True, "running_for": 12.3})
     assert Story().lines(event) == ["a           goes on (attempt 2, begun 12.3 s ago)"]
+
+
+def test_what_a_step_waits_for_and_its_time_goes_on() -> None:
+    story = Story()
+    events = [
+        Event("step_started", "r", 1.0, "greedy", 1),
+        Event("step_waiting", "r", 2.0, "greedy", 1, {"reason": "1 Insufficient cpu."}),
+        Event("step_failed", "r", 4.0, "greedy", 1),
+    ]
+    told = [line for event in events for line in story.lines(event)]
+    assert told[1] == "greedy      waits: 1 Insufficient cpu." and "failed after 3" in told[2]

@@ -13,7 +13,7 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from runner.errors import EngineError, StateError
-from runner.orchestrators.base import Adopted, AttemptBegan, AttemptEnded, Launcher, LedgerLike
+from runner.orchestrators.base import Adopted, AttemptBegan, AttemptEnded, AttemptWaits, Launcher, LedgerLike
 from runner.orchestrators.cluster_api import Cluster, Object, Refused
 from runner.orchestrators.container import MARK, STEP, mark_of
 from runner.orchestrators.flavors.kubernetes.admission import PATIENCE, patience, reason_of
@@ -30,7 +30,9 @@ from runner.orchestrators.flavors.kubernetes.status import (
     is_over,
     more_telling,
     wait_of,
+    words_of,
 )
+from runner.orchestrators.flavors.kubernetes.tails import without_noise
 from runner.orchestrators.flavors.kubernetes.watcher import Watcher
 from runner.orchestrators.hearing import Hearing
 from runner.plan.deployment import DeployedStep, Deployment, StepJob
@@ -42,10 +44,9 @@ LOST = 60.0  # seconds beyond its grace after which a pod that does not go is ta
 AGAIN, LONGEST = 0.5, 5.0  # seconds between two tries of a request: the first, the most
 THREADS = 8  # requests at a time
 LINES = 10_000  # of a log whose worker could not keep it
-NO_LOG = "unable to retrieve container logs"  # what nodes give in its place when they have forgotten the container
 NEVER = float("inf")
 Attempt = tuple[str, int]
-Heard = AttemptEnded | AttemptBegan | LogLines
+Heard = AttemptEnded | AttemptBegan | AttemptWaits | LogLines
 
 
 class Going:
@@ -62,6 +63,7 @@ class Going:
         self.seen: tuple[str, Object] | None = None  # what was heard of a pod of this name before it was known as ours
         self.asked = ("", "")
         self.wait = Wait("unschedulable", "no node could take it")
+        self.waits: set[str] = set()  # what was told of why it waits
         self.adopted = self.began = self.over = self.gone = self.leaves = False
         self.made_at = 0.0
         self.try_at, self.tries_since, self.pause = NEVER, 0.0, AGAIN
@@ -203,8 +205,8 @@ class PodLauncher(Launcher):
         result = self.ledger.result(self.deployment.run_id, *attempt)
         if result is None and not going.gone and has_run(going.pod):
             with contextlib.suppress(Refused, StateError):  # a log that cannot be kept is no reason to fail otherwise
-                printed = self.cluster.log(going.name, tail=LINES).read().decode("utf-8", "replace")
-                if printed and not printed.startswith(NO_LOG):
+                printed = without_noise(self.cluster.log(going.name, tail=LINES).read().decode("utf-8", "replace"))
+                if printed:
                     self.ledger.put_log(self.deployment.run_id, *attempt, printed)
         self._tell("read", attempt, result)
 
@@ -252,6 +254,8 @@ class PodLauncher(Launcher):
             self._told(attempt, None)
         elif now - going.tries_since < patience(error, startup):
             going.try_at, going.pause = now + going.pause, min(going.pause * 2, LONGEST)
+            if reason_of(error) == "quota" and not going.waits:  # its numbers change with every pod that ends
+                self._tell_wait(attempt, error.message)
         else:
             going.asked = (reason_of(error), error.message)
             self._told(attempt, None)
@@ -334,6 +338,14 @@ class PodLauncher(Launcher):
             going.wait = more_telling(going.wait, wait_of(pod))
             if going.wait.hopeless:
                 self._end(attempt, going.wait.reason, going.wait.message)
+            else:
+                self._tell_wait(attempt, words_of(going.wait))
+
+    def _tell_wait(self, attempt: Attempt, words: str) -> None:
+        going = self.going[attempt]
+        if words and words not in going.waits and not going.asked[0]:
+            going.waits.add(words)
+            self.pending.append(AttemptWaits(*attempt, words))
 
     def _end(self, attempt: Attempt, reason: str, message: str = "") -> None:
         """Have its pod deleted. Its end is told when it is over."""

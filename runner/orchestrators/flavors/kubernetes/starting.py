@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from runner.errors import EngineError
 from runner.orchestrators.cluster_api import Cluster, Object, Refused
 from runner.orchestrators.flavors.kubernetes.status import Pod, wait_of
 
+LEFT = 143  # how a controller ends that was told to leave
+_ERROR = re.compile(r"^error: (?P<error>.*?)(?:\n *help: (?P<help>.*))?\Z", re.DOTALL | re.MULTILINE)
 PATIENCE = 15.0  # seconds that a trouble may last which often passes by itself
 _HELP = {
     "image": "can nodes reach its registry, and log in to it (image_pull_secrets)? `runner build --push` puts it there",
@@ -49,6 +52,30 @@ def of_job(cluster: Cluster, job: str, waited: float, startup_timeout: float) ->
         f"the run's controller does not start: the cluster makes no pod for Job '{job}'",
         f"look at it: kubectl describe job {job}; {_WAITS}",
     )
+
+
+def of_end(code: int, words: Sequence[str], run_id: str) -> EngineError:
+    """Why controllers end before they carry anything on, as the last of them told."""
+    told = "\n".join(words)
+    found = _ERROR.search(told)
+    again = f"the Job tries again until `runner runs cancel {run_id}`"
+    if found is None:
+        last = f": {words[-1]}" if words else ""
+        return EngineError(f"the run's controller ends at once, with exit code {code}{last}", again)
+    help = f"{found['help'].strip()}; {again}" if found["help"] else again
+    return EngineError(f"the run's controller cannot carry it on: {found['error'].strip()}", help)
+
+
+def failed_with(pod: Pod) -> int:
+    """The exit code of a controller that has failed; 0 for others, and for one that only left, for the next one."""
+    states = [each.get("state") or {} for each in (pod.get("status") or {}).get("containerStatuses") or ()]
+    codes = [int(each["terminated"].get("exitCode") or 0) for each in states if each.get("terminated")]
+    return next((code for code in codes if code not in (0, LEFT)), 0)
+
+
+def owner_of(pod: Pod) -> str:
+    """The uid of the Job that made a pod."""
+    return next((str(each["uid"]) for each in pod["metadata"].get("ownerReferences") or ()), "")
 
 
 def over(job: Object) -> tuple[str, str]:

@@ -34,6 +34,11 @@ class Wait(NamedTuple):
     hopeless: bool = False
 
 
+_NO_NODE = "no node could take it"
+_UNSEEN = Wait("unschedulable", f"{_NO_NODE}: no scheduler has looked at it yet")
+_UNMADE = Wait("container", "its container was not made yet")
+
+
 def attempt_of(pod: Pod) -> tuple[str, int]:
     """Which attempt a pod is. What no label can have as it is stands in an annotation."""
     labels, annotations = (pod["metadata"].get(part) or {} for part in ("labels", "annotations"))
@@ -99,14 +104,21 @@ def wait_of(pod: Pod) -> Wait:
     """Why the step's container does not run yet."""
     scheduled = condition(pod, "PodScheduled")
     if scheduled.get("status") != "True" and not (pod.get("spec") or {}).get("nodeName"):
-        words = scheduled.get("message") or "no scheduler has looked at it yet"
-        return Wait("unschedulable", f"no node could take it: {words}")
+        words = scheduled.get("message")
+        return Wait("unschedulable", f"{_NO_NODE}: {words}") if words else _UNSEEN
     status = pod.get("status") or {}
     for each in (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())):
         waiting = (each.get("state") or {}).get("waiting") or {}
         if waiting.get("reason", "") not in _NOTHING_SAID:
             return _wait(str(waiting["reason"]), str(waiting.get("message", "")), each)
-    return Wait("container", "its container was not made yet")
+    return _UNMADE
+
+
+def words_of(wait: Wait) -> str:
+    """What there is to tell of a wait; empty while nobody has said why."""
+    if wait.message in (_UNSEEN.message, _UNMADE.message):
+        return ""
+    return wait.message.removeprefix(f"{_NO_NODE}: ")
 
 
 def more_telling(before: Wait, now: Wait) -> Wait:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -17,8 +18,19 @@ from runner.orchestrators.cluster_api import Cluster, Refused, closed
 THREADS = 64  # logs that are followed at a time
 TRIES, AGAIN = 4, 0.5  # of a log whose connection broke, and seconds between two
 LATE = 3.0  # seconds: a log that came to its end so long before its attempt was cut off
+# What nodes write at the end of a log, or in its place, when they have forgotten the container.
+_NOISE = re.compile(
+    r"(rpc error: code = (Unknown|NotFound|Unavailable) desc = [^\n]*\b(container|dockerd?|containerd)\b"
+    r"|unable to retrieve container logs for \w"
+    r'|failed to try resolving symlinks in path "/)[^\n]*\n?\Z'
+)
 Attempt = tuple[str, int]
 Tell = Callable[..., None]
+
+
+def without_noise(text: str) -> str:
+    """A log without what its node, and not its container, wrote at its end."""
+    return _NOISE.sub("", text)
 
 
 QUEUED, FOLLOWED, CUT, WHOLE, ASKED, OVER = "queued", "followed", "cut", "whole", "asked", "over"
@@ -89,7 +101,7 @@ class Tails:
             for text in stream.lines():
                 tail.told += len(text)
                 self.tell("lines", attempt, text)
-            state = WHOLE
+            state = CUT if stream.noisy else WHOLE  # a step may say such a thing itself: the ledger knows
         tail.ended_at = time.monotonic()
         self.tell("tail", attempt, state)
         with self.lock:
@@ -110,25 +122,33 @@ class Stream:
         self.pod = pod
         self.over = threading.Event()
         self.answer: Any = None
+        self.noisy = False
 
     def lines(self) -> Any:
         """Text, whole lines. Raises Refused when it cannot be had any more."""
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        seen, tries, rest = 0, 0, ""
+        seen, tries, rest, held = 0, 0, "", ""
         while True:
             try:
                 for chunk in self._chunks(seen):
                     seen += len(chunk)
                     whole, newline, rest = (rest + decoder.decode(chunk)).rpartition("\n")
                     if newline:
-                        yield whole + newline
+                        text = held + whole + newline
+                        told = without_noise(text)
+                        held = text[len(told) :]
+                        if told:
+                            yield told
                 break
             except Refused:
                 tries += 1
                 if self.over.wait(AGAIN * tries) or tries == TRIES:
                     raise
-        if rest := rest + decoder.decode(b"", final=True):
-            yield rest
+        text = held + rest + decoder.decode(b"", final=True)
+        told = without_noise(text)
+        self.noisy = told != text
+        if told:
+            yield told
 
     def close(self) -> None:
         """Wake up whoever reads it."""

@@ -23,8 +23,10 @@ from runner.records import ENDED, Event, LogLines
 TICK = 0.5  # seconds between two looks at the clock; nothing is asked then
 SETTLE = 10.0  # seconds that an attempt's last lines may take to come before its end is told without them
 CUT = 5.0  # seconds after which a controller that runs and says nothing is followed anew
+IN_VAIN = 2  # controllers, one after the other, that end without a word of the run before that is told
+WORDS = 20  # lines kept of what such a one says
 LAST_WORD = 15.0  # seconds that a run's end may take to be in its ledger, when its Job is over
-DEAF = 120.0  # seconds that a cluster may be out of reach
+DEAF, UNHEARD = 120.0, 15.0  # seconds that a cluster may be out of reach; the same of one that has never answered
 Happened = Iterator[Event | LogLines]
 
 
@@ -73,8 +75,11 @@ class Watching:
         self.controllers: dict[str, Pod] = {}
         self.streams: dict[str, Stream] = {}
         self.silent: dict[str, float] = {}
+        self.mute: dict[str, list[str]] = {}  # controllers that came to their end and told no event: their last words
+        self.job_uid = ""
         self.said: deque[str] = deque(maxlen=5)
         self.over: tuple[str, str] = ("", "")
+        self.has_answered = False
         self.over_at = self.deaf_at = self.next_look = 0.0
         self.started_at = time.monotonic()
         self.ended = False
@@ -103,8 +108,10 @@ class Watching:
 
     def _take(self, event: Event) -> None:
         """An event from wherever; the controllers' words and the ledger tell the same."""
-        key = (event.event, event.step, event.attempt or event.time)
-        over = event.event == "step_started" and ("over", event.step, event.attempt) in self.seen
+        key: tuple[Any, ...] = (event.event, event.step, event.attempt or event.time)
+        if event.event == "step_waiting":
+            key = (*key, event.data.get("reason"))
+        over = event.event in ("step_started", "step_waiting") and ("over", event.step, event.attempt) in self.seen
         if key in self.seen or over:
             return
         if _is_runs_end(event) and any(("over", *attempt) not in self.seen for attempt in self._started()):
@@ -184,13 +191,18 @@ class Watching:
         self._take(event)
 
     def _on_said(self, text: str) -> None:
-        self.said.append(text)
+        if not text.startswith("controller: "):  # what it took of the cluster, which explains no end
+            self.said.append(text)
 
     def _on_silent(self, pod: str) -> None:
         self.streams.pop(pod, None)
         self.silent[pod] = time.monotonic()
 
+    def _on_mute(self, pod: str, words: list[str]) -> None:
+        self.mute[pod] = words
+
     def _on_listed(self, pods: list[Object], asked: float) -> None:
+        self.has_answered = True
         self.controllers.clear()
         for pod in pods:
             self._on_pod("ADDED", pod)
@@ -221,6 +233,7 @@ class Watching:
     def _follow_controller(self, name: str) -> None:
         if name not in self.streams:
             self.silent.pop(name, None)
+            self.mute.pop(name, None)
             stream = self.streams[name] = Stream(self.cluster, name)
             threading.Thread(target=self._read, args=(name, stream), daemon=True, name="runner-controller").start()
 
@@ -233,6 +246,7 @@ class Watching:
         if what == "listed" and not found:
             self._is_over("Deleted", f"its Job '{self.job}' is not there any more")
         for each in found:
+            self.job_uid = each["metadata"]["uid"]
             if what != "listed" and told[0] == "DELETED":
                 self._is_over("Deleted", f"its Job '{self.job}' was deleted")
             elif all(starting.over(each)[:1]):
@@ -258,11 +272,16 @@ class Watching:
 
     def _read(self, pod: str, stream: Stream) -> None:
         """What a controller prints: events, and words when something is wrong."""
+        events, words = 0, deque[str](maxlen=WORDS)
         try:
             for text in stream.lines():
                 for line in text.splitlines():
                     event = event_from(line)
                     self._tell(*(("said", line) if event is None else ("event", event)))
+                    events += event is not None
+                    words.append(line)
+            if not events:
+                self._tell("mute", pod, list(words))
         except RunnerError:
             pass  # the ledger has what is missing
         except Exception as error:  # nobody else would hear of it
@@ -276,7 +295,7 @@ class Watching:
         now = time.monotonic()
         if self.ended:
             return
-        if self.deaf_at and now - self.deaf_at > DEAF:
+        if self.deaf_at and now - self.deaf_at > (DEAF if self.has_answered else UNHEARD):
             help = f"the run goes on; follow it: runner runs logs -f {self.run_id}"
             raise EngineError(self.said[-1] if self.said else "the cluster does not answer", help)
         if self.over[0] and self.streams and now - self.over_at > SETTLE:
@@ -287,6 +306,7 @@ class Watching:
             self._reconcile(now)
         elif not self.over[0]:
             self._look_at_the_start(now)
+            self._look_at_the_ends()
             for name, since in list(self.silent.items()):  # connections are cut that live for long
                 if now - since > CUT and _runs(self.controllers.get(name)):
                     self._follow_controller(name)
@@ -300,6 +320,15 @@ class Watching:
         words = f": {self.said[-1].removeprefix('error: ')}" if self.said else ""
         told = f"nobody carries run '{self.run_id}' on: {self.over[1] or 'its Job has ended'}{words}"
         raise EngineError(told, f"go on with it: runner runs resume {self.run_id}")
+
+    def _look_at_the_ends(self) -> None:
+        """Whether controllers end again and again before they tell anything. Once may be a bucket's bad moment."""
+        mine = [pod for pod in self.controllers.values() if starting.owner_of(pod) == self.job_uid]
+        last = sorted(mine, key=created)[-IN_VAIN:]
+        ends = [(starting.failed_with(pod), self.mute.get(pod["metadata"]["name"])) for pod in last]
+        code, words = ends[-1] if ends else (0, None)
+        if words is not None and len(ends) == IN_VAIN and all(each and said is not None for each, said in ends):
+            raise starting.of_end(code, words, self.run_id)
 
     def _look_at_the_start(self, now: float) -> None:
         if now < self.next_look or any(_has_begun(pod) for pod in self.controllers.values()):

@@ -135,6 +135,16 @@ def test_what_no_node_can_take_is_told_in_the_schedulers_words(pods: Pods) -> No
     until(lambda: not pods.pods())
 
 
+def test_what_an_attempt_waits_for_is_told_meanwhile_and_once(pods: Pods) -> None:
+    pods.with_settings(startup_timeout="6s")
+    events = [
+        each for each in pods.events(step("a", "value", resources={"cpu_count": 1000})) if isinstance(each, Event)
+    ]
+    told = [(each.event, each.attempt, each.data.get("reason", "")) for each in events]
+    waits = "0/1 nodes are available: 1 Insufficient cpu."
+    assert told[1:3] == [("step_started", 1, ""), ("step_waiting", 1, waits)] and told[3][0] == "step_failed"
+
+
 def test_what_the_cluster_does_not_let_in_is_told_in_its_words(pods: Pods) -> None:
     reason, message = pods.error(step("a", "value", settings={"service_account_name": "nobody-here"}))
     assert reason == "forbidden" and 'serviceaccount "nobody-here" not found' in message

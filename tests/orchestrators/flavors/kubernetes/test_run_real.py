@@ -293,7 +293,7 @@ def test_its_lines_are_followed_from_another_folder(project: Project, tmp_path_f
         going = fold(project.ledger.events("heard") or ()).status
         rest, notes = logs.communicate(timeout=180)
     told = "".join([*first, rest]).splitlines()
-    assert going == "running" and notes == ""
+    assert going == "running" and notes == "run heard: succeeded\n"
     for name in steps:
         lines = [line.partition("| ")[2] for line in told if line.startswith(f"{name} ")]
         assert lines == [f"{name} {number}" for number in range(24)]
@@ -368,3 +368,13 @@ def test_a_controller_that_cannot_start_is_told(
         following.error.message.startswith("the run's controller cannot start: ") and words in following.error.message
     )
     assert following.error.help is not None and "runner runs cancel" in following.error.help
+
+
+def test_controllers_that_end_before_they_begin_are_told_in_their_words(project: Project) -> None:
+    project.cluster.create("secrets", {"metadata": {"name": "half"}, "stringData": {"STORE_ID": "an-id"}})
+    project.stack.write_text(project.stack.read_text().replace("secret: login", "secret: half"))
+    prepared = project.prepared(quick=QUICK)
+    with pytest.raises(EngineError, match=r"cannot carry it on: secret 'STORE_KEY' is not set") as raised:
+        list(start(prepared, "half"))
+    assert "the Job tries again until `runner runs cancel half`" in str(raised.value.help)
+    prepared.stack.orchestrator.cancel(Submission("half", "kubernetes"), OpenStack(project.ledger, project.root))

@@ -14,6 +14,7 @@ from runner.orchestrators.flavors.kubernetes.status import (
     is_over,
     more_telling,
     wait_of,
+    words_of,
 )
 
 
@@ -86,3 +87,9 @@ def test_which_attempt_it_is() -> None:
     assert attempt_of(pod) == ("oom", 1)
     pod["metadata"]["annotations"] = {"runner/step": "oom_"}  # which no label can be
     assert attempt_of(pod) == ("oom_", 1)
+
+
+def test_of_a_wait_that_nobody_has_explained_there_is_nothing_to_tell() -> None:
+    assert words_of(wait_of(seen("new"))) == ""
+    assert words_of(wait_of({"spec": {"nodeName": "n"}})) == ""
+    assert words_of(wait_of(seen("unschedulable"))) == "0/1 nodes are available: 1 Insufficient cpu."

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from runner.errors import EngineError
+from runner.orchestrators.cluster_api import Refused
 from runner.orchestrators.flavors.kubernetes import watching
 from runner.orchestrators.flavors.kubernetes.settings import KubernetesSettings
 from runner.orchestrators.flavors.kubernetes.watching import Watching, event_from, is_end, past, since_handed_over
@@ -77,6 +79,86 @@ def test_lines_that_do_not_come_hold_nothing_up_for_ever(heard: Watching, monkey
     monkeypatch.setattr(heard.tails, "is_through", lambda attempt: False)
     heard._take(SUCCEEDED)
     assert told(heard) == [SUCCEEDED]
+
+
+def test_a_cluster_that_never_answered_is_given_up_soon(heard: Watching, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching, "UNHEARD", 0.0)
+    heard._on_deaf(Refused("the cluster does not answer"))
+    with pytest.raises(EngineError, match="does not answer"):
+        heard._look_at_the_clock()
+
+
+def test_a_cluster_that_has_answered_is_waited_for(heard: Watching, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching, "UNHEARD", 0.0)
+    heard._on_listed([], 0.0)
+    heard._on_deaf(Refused("the cluster does not answer"))
+    heard._look_at_the_clock()
+
+
+def ended(heard: Watching, number: int, code: int, *words: str) -> None:
+    """A controller that came to its end and told no event."""
+    metadata = {
+        "name": f"c{number}",
+        "creationTimestamp": f"2026-01-01T00:00:0{number}Z",
+        "ownerReferences": [{"uid": "u"}],
+    }
+    state = {"terminated": {"exitCode": code}}
+    heard.controllers[f"c{number}"] = {"metadata": metadata, "status": {"containerStatuses": [{"state": state}]}}
+    heard._on_mute(f"c{number}", list(words))
+
+
+JOB = {"metadata": {"name": "job", "uid": "u"}}
+
+
+def test_controllers_that_end_again_and_again_are_told_in_their_words(heard: Watching) -> None:
+    heard._on_job("listed", [JOB], 0.0)
+    ended(heard, 1, 5, "controller: peak memory 55 MB", "error: secret 'K' is not set", "   help: set it")
+    heard._look_at_the_ends()  # once may be a bad moment
+    ended(heard, 2, 5, "controller: peak memory 55 MB", "error: secret 'K' is not set", "   help: set it")
+    with pytest.raises(EngineError, match=r"cannot carry it on: secret 'K' is not set$") as raised:
+        heard._look_at_the_ends()
+    assert raised.value.help == "set it; the Job tries again until `runner runs cancel r`"
+
+
+def test_a_controller_that_ends_without_words_is_told_by_its_code(heard: Watching) -> None:
+    heard._on_job("listed", [JOB], 0.0)
+    ended(heard, 1, 137)
+    ended(heard, 2, 137)
+    with pytest.raises(EngineError, match=r"with exit code 137$"):
+        heard._look_at_the_ends()
+
+
+@pytest.mark.parametrize("code", [0, 143])
+def test_controllers_that_leave_are_no_trouble(heard: Watching, code: int) -> None:
+    heard._on_job("listed", [JOB], 0.0)
+    ended(heard, 1, 5)
+    ended(heard, 2, code)
+    heard._look_at_the_ends()
+
+
+def test_controllers_that_ended_before_the_one_that_runs_are_history(heard: Watching) -> None:
+    heard._on_job("listed", [JOB], 0.0)
+    for number in (1, 2, 3):
+        ended(heard, number, 5)
+    del heard.mute["c3"]  # it has told events
+    heard._look_at_the_ends()
+    heard._on_job("listed", [{"metadata": {"name": "job", "uid": "another"}}], 0.0)
+    heard.mute["c3"] = []
+    heard._look_at_the_ends()  # and those of a Job before say nothing of this one
+
+
+def test_each_wait_of_an_attempt_is_told_once(heard: Watching) -> None:
+    wait = Event("step_waiting", "r", 2.5, "a", 1, {"reason": "no room"})
+    other = wait._replace(data={"reason": "no image"})
+    for event in (STARTED, wait, wait._replace(time=9.0), other, SUCCEEDED, other._replace(data={"reason": "late"})):
+        heard._take(event)
+    assert told(heard) == [STARTED, wait, other, LogLines("a", 1, "a 1\n"), SUCCEEDED]
+
+
+def test_what_a_controller_took_explains_no_end(heard: Watching) -> None:
+    heard._on_said("error: no such bucket")
+    heard._on_said("controller: peak memory 55 MB; requests: none")
+    assert list(heard.said) == ["error: no such bucket"]
 
 
 def test_the_events_of_the_last_submission() -> None:
