@@ -59,7 +59,7 @@ clean:           ## remove .venv, .runner (the state of all runs!), build and di
 
 .venv/.dev: .venv/.made pyproject.toml .venv/examples
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -e '.[dev]'
-	@$(MAKE) --no-print-directory .venv/azurite
+	@$(MAKE) --no-print-directory .venv/azurite .venv/kfp
 	@touch $@ .venv/.run
 
 # The example of a flavor from outside: installed as a user would, but where only its own tests look. What is installed
@@ -69,6 +69,14 @@ EXAMPLE := docs/examples/dask_orchestrator
 	@rm -rf $@
 	$(BIN)/uv pip install --quiet --no-deps --python $(BIN)/python --target $@ ./$(EXAMPLE)
 	@touch $@
+
+# Kubeflow's SDK, for the tests, in an environment of its own: it holds other packages to versions of long ago.
+KFP := kfp==2.17.0 kfp-kubernetes==2.17.0 docker
+.venv/kfp: .venv/.made
+	@rm -rf $@.new
+	$(BIN)/uv venv --quiet --python $(BIN)/python $@.new
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $@.new/bin/python $(KFP)
+	@rm -rf $@ && mv $@.new $@
 
 # Azure's storage, for the tests: an npm package, run by the node that PyPI has.
 AZURITE := 3.37.0

@@ -8,6 +8,7 @@ runs/<run>/walker.lock          who walks it, in folders: locked as long as that
 runs/<run>/cancel
 runs/<run>/steps/<step>/<attempt>/{started.json, log.txt, result.json}
 cache/<key>.json
+deployments/<digest>.json       of a document that serves many runs; the first worker of a run writes the run's own
 ```
 """
 
@@ -23,7 +24,7 @@ from runner.artifact_store.base import ArtifactStore, ObjectMissing
 from runner.artifact_store.objects import is_there
 from runner.artifact_store.refusals import refused
 from runner.errors import StateError
-from runner.plan.deployment import Deployment, StepJob, deployment_from, deployment_to_json
+from runner.plan.deployment import Deployment, StepJob, deployment_from, deployment_to_json, digest_of
 from runner.records import Artifact, Event, StepResult, result_from, result_to_json
 
 if TYPE_CHECKING:
@@ -82,6 +83,21 @@ class Ledger:
                 "was it deleted, or run elsewhere? start a new run with `runner run`",
             )
         return found
+
+    def write_blueprint(self, deployment: Deployment) -> str:
+        """Keep a deployment for runs that an engine will start by itself, and return the digest it is kept under."""
+        digest = digest_of(deployment)
+        self._write(f"deployments/{digest}.json", deployment_to_json(deployment))
+        return digest
+
+    def blueprint(self, digest: str) -> Deployment | None:
+        """A deployment that was kept under its digest."""
+        return self._read(f"deployments/{digest}.json", deployment_from)
+
+    def begin_run(self, deployment: Deployment) -> bool:
+        """Write a run's deployment unless there is one; False when somebody was first."""
+        key = f"runs/{deployment.run_id}/deployment.json"
+        return self.store.put_if_absent(key, _encoded(deployment_to_json(deployment)))
 
     def has_run(self, run_id: str) -> bool:
         """Whether the ledger holds a run's deployment."""

@@ -48,7 +48,10 @@ def compile(pipeline: Path, output: Path | None, **options: Any) -> None:
 
 
 def as_text(name: str, document: Any) -> str:
-    """A document as the text of its file: YAML where the file's name says so, else JSON; text stays as it is."""
+    """A document as the text of its file: YAML where the file's name says so, else JSON; text stays as it is. Several
+    documents in one file of YAML are a tuple."""
+    if isinstance(document, tuple):
+        return _SEPARATOR.join(as_text(name, each) for each in document)
     if name.endswith(_YAML) and not isinstance(document, str):
         from runner.document.write import to_manifest  # slow to import, and few flavors write YAML
 

@@ -61,6 +61,7 @@ def _facts(flavor: type[BaseOrchestrator]) -> dict[str, Any]:
     return {
         "help": (flavor.__doc__ or "").strip().partition("\n")[0],
         "available": flavor.available,
+        "compiles": flavor.compiles,
         "remote": flavor.remote,
         "traits": flavor.traits._asdict(),
         "settings": _fields(flavor.Settings),

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
 # Text that no version of YAML takes for a number, a time, a boolean, or for syntax.
 _PLAIN = re.compile("[A-Za-z/][A-Za-z0-9_./-]*")
 _WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
-_ONE_LINE = 1_000_000  # characters: a command line in several lines is harder to read than in one
+_ESCAPES = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}
 _MARK = re.compile(r"^---(?=\s|\Z)", re.MULTILINE)
 
 
@@ -21,8 +21,12 @@ def to_yaml(value: Mapping[str, Any]) -> str:
 
 
 def to_manifest(value: Mapping[str, Any]) -> str:
-    """The same for readers of YAML 1.1, as Kubernetes' are: what they could take for anything but text is quoted."""
-    return _dumped(_quoted(value), width=_ONE_LINE)
+    """The same for readers of YAML 1.1, as Kubernetes' are: what they could take for anything but text is quoted.
+
+    Each text stands in one line: a command line in several is harder to read. Written by hand, since a document of
+    megabytes takes a library ten seconds.
+    """
+    return "".join(f"{line}\n" for line in _block(value, "")) or "{}\n"
 
 
 def edited(text: str, fields: Mapping[str, Any], removed: Collection[str] = ()) -> str:
@@ -50,32 +54,68 @@ def segments(text: str) -> list[tuple[int, str]]:
     return found
 
 
-def _dumped(value: Any, width: int = 110) -> str:
+def _block(value: Any, indent: str) -> Iterator[str]:
+    """The lines of a mapping or a list that is not empty."""
+    if isinstance(value, Mapping):
+        for key, member in value.items():
+            if isinstance(member, Mapping | list | tuple) and member:
+                yield f"{indent}{_scalar(key)}:"
+                yield from _block(member, f"{indent}  ")
+            else:
+                yield f"{indent}{_scalar(key)}: {_scalar(member)}"
+        return
+    for element in value:
+        if isinstance(element, Mapping) and element:
+            first, *rest = _block(element, f"{indent}  ")
+            yield f"{indent}- {first[len(indent) + 2 :]}"
+            yield from rest
+        elif isinstance(element, list | tuple) and element:
+            yield f"{indent}-"
+            yield from _block(element, f"{indent}  ")
+        else:
+            yield f"{indent}- {_scalar(element)}"
+
+
+def _scalar(value: Any) -> str:
+    if isinstance(value, str):
+        return _quoted(value)
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, float):
+        text = repr(value)
+        return text.replace("e", ".0e") if "e" in text and "." not in text else text  # a dot makes it a number
+    return str(value) if isinstance(value, int) else "{}" if isinstance(value, Mapping) else "[]"
+
+
+def _quoted(text: str) -> str:
+    if _PLAIN.fullmatch(text) and text.lower() not in _WORDS:
+        return text
+    if '"' in text and text.isprintable():  # JSON has no end of them
+        return "'" + text.replace("'", "''") + "'"
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    if not text.isprintable():
+        escaped = "".join(each if each.isprintable() else _ESCAPES.get(each) or _escape(each) for each in escaped)
+    return f'"{escaped}"'
+
+
+def _escape(character: str) -> str:
+    number = ord(character)
+    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
+
+
+def _dumped(value: Any) -> str:
     stream = io.StringIO()
-    _yaml(width).dump(value, stream)
+    _yaml().dump(value, stream)
     return stream.getvalue()
 
 
-def _quoted(value: Any) -> Any:
-    from ruamel.yaml.scalarstring import DoubleQuotedScalarString, SingleQuotedScalarString  # as below
-
-    if isinstance(value, str):
-        if _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
-            return value
-        easier = '"' in value and value.isprintable()  # JSON has no end of them
-        return SingleQuotedScalarString(value) if easier else DoubleQuotedScalarString(value)
-    if isinstance(value, Mapping):
-        return {_quoted(key): _quoted(member) for key, member in value.items()}
-    return [_quoted(each) for each in value] if isinstance(value, list | tuple) else value
-
-
-def _yaml(width: int = 110) -> Any:
+def _yaml() -> Any:
     from ruamel.yaml import YAML  # slow to import, and only what writes needs it
 
     yaml = YAML(typ="rt", pure=True)
     yaml.version = None
     yaml.default_flow_style = False
-    yaml.width = width
+    yaml.width = 110
     yaml.preserve_quotes = True
     yaml.indent(mapping=2, sequence=4, offset=2)
     return yaml

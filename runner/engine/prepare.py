@@ -23,7 +23,7 @@ from runner.errors import (
 from runner.images.trouble import ImageError
 from runner.orchestrators.base import BaseOrchestrator, Bundle, Refusal
 from runner.orchestrators.blame import blamed
-from runner.orchestrators.portability import cannot_honour, require_available
+from runner.orchestrators.portability import cannot_honour, on_failure, require_available
 from runner.plan.build import build, deploy
 from runner.plan.code import CodeIndex
 from runner.plan.deployment import DeployedStep, Deployment
@@ -109,6 +109,7 @@ def prepare(
     problems = [_at(pipeline, stack, *obstacle) for obstacle in plan.obstacles if obstacle.path]
     steps = [planned.step for planned in plan.steps if planned.action != "reused"]
     problems += as_problems(pipeline, stack, refusals_of(stack.orchestrator, steps, project, components_of(stack)))
+    problems += as_problems(pipeline, stack, on_failure(stack.orchestrator, plan.on_failure))
     if to_run and ask:
         to_start = [step for step in steps if step.name in _will_run(plan)]
         missing = missing_secrets(stack.orchestrator, stack.secret_store, str(project.root), to_start)
@@ -146,6 +147,10 @@ def deployment_of(prepared: Prepared, run_id: str) -> Deployment:
         orchestrator=prepared.stack.orchestrator_fields,
         secret_store=prepared.stack.secret_store,
     )._replace(document=prepared.document, container_registry=prepared.stack.container_registry)
+    if prepared.stack.orchestrator.serves_many:
+        from runner.project.runtime import runtime_parameters  # few flavors ask for them: start-up time counts
+
+        deployment = deployment._replace(runtime=runtime_parameters(prepared.pipeline))
     found = prepared.containers
     steps = {name: step._replace(container=found.get(name, {})) for name, step in deployment.steps.items()}
     return deployment._replace(steps=steps, controller=dict(prepared.controller))
@@ -239,6 +244,8 @@ def _will_run(plan: Plan) -> set[str]:
 def _plan(
     project: Project, request: Request, pipeline: Pipeline, stack: Stack, asked: Asked, store: SqliteRunStore | None
 ) -> Plan:
+    # To know what has changed since is not worth a request where the store is not to be asked; to reuse outputs is.
+    looks_back = asked.ask or bool(request.only or request.from_ or request.to)
     return build(
         pipeline.spec,
         parameters=pipeline.parameters,
@@ -249,7 +256,7 @@ def _plan(
         resources={name: found for name, (found, _) in pipeline.resources.items()},
         code=CodeIndex(project.root).digest,
         cached=asked.cached,
-        previous=LastSuccesses(store, asked.ledger, pipeline.spec.name) if store is not None else {},
+        previous=LastSuccesses(store, asked.ledger, pipeline.spec.name) if store is not None and looks_back else {},
         selection=Selection(request.only, request.from_, request.to),
         use_cache=request.use_cache,
         file=pipeline.document.file,

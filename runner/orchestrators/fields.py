@@ -14,6 +14,9 @@ from runner.spec.common import Integer, Spec, rule
 
 _LABEL = "[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?"
 
+LABEL_VALUE = re.compile(f"({_LABEL})?")
+"""The value of a label in Kubernetes."""
+
 
 def _label(pattern: str, what: str, more: str) -> Any:
     """Text of this form, told in words: what a regular expression says of labels nobody reads."""

@@ -67,6 +67,16 @@ def refusals(orchestrator: BaseOrchestrator, steps: Iterable[DeployedStep]) -> I
                 )
 
 
+def on_failure(orchestrator: BaseOrchestrator, wanted: str) -> Iterator[Refusal]:
+    """What the pipeline wants to happen when a step has failed, where this flavor does not do that."""
+    if wanted in orchestrator.on_failure:
+        return
+    able = [name for name in registry.BUILTINS if wanted in registry.flavor(name).on_failure]
+    message = f"the pipeline sets on_failure: {wanted}, which flavor '{orchestrator.flavor}' cannot honour"
+    known = " or ".join(orchestrator.on_failure)
+    yield Refusal(("on_failure",), "cannot-honour", message, f"set {known}; flavors that can: {', '.join(able)}")
+
+
 def unreachable_store(
     flavor: type[BaseOrchestrator], name: str, artifact_store: Mapping[str, Any] | None
 ) -> Refusal | None:

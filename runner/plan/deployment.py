@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from runner.plan.fingerprint import part
 from runner.records import Artifact, artifacts_from, artifacts_to_json
 from runner.spec import OUTPUT
 
@@ -66,6 +67,8 @@ class Deployment(NamedTuple):
     `secret_store`   flavor and fields of where `${secrets.NAME}` is looked up; empty for the environment
     `container_registry` flavor and fields of where images are pushed; empty for nowhere
     `controller`     what the run's controller runs in, {"image": reference}; empty where there is none
+    `runtime`        parameters that an engine may fill in when it starts a run, for flavors whose document serves many
+                     runs: name → {"type": JSON type, "arguments": [[step, argument], …]}, all that depends on it
     """
 
     run_id: str
@@ -86,6 +89,12 @@ class Deployment(NamedTuple):
     secret_store: dict[str, Any] = {}
     container_registry: dict[str, Any] = {}
     controller: dict[str, Any] = {}
+    runtime: dict[str, dict[str, Any]] = {}
+
+
+RUN_ID, ENGINE_RUN_ID = "run_id", "engine_run_id"
+"""Inputs of a document that serves many runs: the run's id as whoever starts it says it, and the engine's own, which
+counts where the first is empty."""
 
 
 class StepJob(NamedTuple):
@@ -108,6 +117,9 @@ class StepJob(NamedTuple):
     `bound`         end with the process that started the worker
     `waited_for`    address, port and mark of who waits for its result, and is told by a datagram when that is there
     `left_out`      fields too long for a command line: the worker takes them from the deployment in the ledger
+    `given`         for a job of a document that serves many runs; the worker's second argument says which run it is and
+                    has values: {"deployment": its digest in the ledger, "types": {parameter: JSON type}, "arguments":
+                    {argument: parameter}}, and "values" once they are known; empty for a job of one run
     """
 
     run_id: str
@@ -132,6 +144,7 @@ class StepJob(NamedTuple):
     left_out: tuple[str, ...] = ()
     waited_for: tuple[str, int, str] | None = None
     code: dict[str, str] = {}
+    given: dict[str, Any] = {}
 
 
 def facts_of(deployment: Deployment) -> dict[str, Any]:
@@ -152,6 +165,15 @@ def deployment_to_json(deployment: Deployment) -> dict[str, Any]:
     steps = {name: step._asdict() for name, step in deployment.steps.items()}
     provided = {name: artifacts_to_json(outputs) for name, outputs in deployment.provided.items()}
     return deployment._asdict() | {"steps": steps, "provided": provided}
+
+
+def digest_of(deployment: Deployment) -> str:
+    """A name for a deployment without a run: the same wherever and whenever it is made of the same documents."""
+    data = deployment_to_json(deployment)
+    for field in ("run_id", "created", "project", "file"):
+        del data[field]
+    data["document"] = deployment.document[1]
+    return part(data)
 
 
 def deployment_from(data: Mapping[str, Any]) -> Deployment:

@@ -11,7 +11,7 @@ from runner.document.node import UNKNOWN
 from runner.errors import Position, Problem
 from runner.orchestrators import registry
 from runner.orchestrators.base import Refusal
-from runner.orchestrators.portability import Report, cannot_honour, report
+from runner.orchestrators.portability import Report, as_it_comes, cannot_honour, on_failure, report
 from runner.plan.deployment import DeployedStep
 from runner.plan.steps import complete
 from runner.project.folder import Project
@@ -30,7 +30,10 @@ def refused(project: Project, pipeline: Pipeline, stack: Stack) -> list[Problem]
     except ValidationError:  # without what depends on a parameter they are not whole: told when it has a value
         return []
     steps = _steps(project, pipeline, settings, stack.defaults)
-    refusals = cannot_honour(stack.orchestrator, steps, str(project.root), components_of(stack))
+    refusals = [
+        *cannot_honour(stack.orchestrator, steps, str(project.root), components_of(stack)),
+        *on_failure(stack.orchestrator, pipeline.spec.on_failure),
+    ]
     return as_problems(pipeline, stack, refusals)
 
 
@@ -57,6 +60,10 @@ def on_all_flavors(project: Project, pipeline: Pipeline) -> tuple[Report, dict[s
     }
     flavors = {name: registry.flavor(name, project.root) for name in registry.in_order()}
     found = report(steps, lambda name, kind: step_settings(spec, kind, name), written, flavors, str(project.root))
+    more = (
+        (name, refusal) for name, kind in flavors.items() for refusal in on_failure(as_it_comes(kind), spec.on_failure)
+    )
+    found = found._replace(refusals=(*found.refusals, *more))
     problems = {
         name: as_problems(pipeline, None, [refusal for who, refusal in found.refusals if who == name])
         for name in flavors

@@ -31,13 +31,15 @@ if TYPE_CHECKING:
 class Pipeline(NamedTuple):
     """A pipeline that can be planned: bound, with its parameters' values filled in.
 
-    `resources` are the `kind: resources` documents that names may mean, each with where it stands.
+    `resources` are the `kind: resources` documents that names may mean, each with where it stands; `written` is the
+    document as it was read, references and all.
     """
 
     spec: PipelineSpec
     document: Document
     parameters: dict[str, Any]
     resources: dict[str, tuple[Resources, Document]]
+    written: Document | None = None
 
 
 def find_pipeline(project: Project, named: Path) -> Path:
@@ -96,7 +98,7 @@ def load_pipeline(project: Project, path: Path, given: Mapping[str, Any], env: M
     if problems or spec is None:
         raise InvalidDocuments(problems, texts_of(documents))
     _refuse_parameters(spec, document, given)
-    return Pipeline(spec, document, values, named_resources(known, env))
+    return Pipeline(spec, document, values, named_resources(known, env), found[0])
 
 
 def bind_pipeline(

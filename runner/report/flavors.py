@@ -42,7 +42,8 @@ def flavor_text(name: str, facts: Facts, width: int = WIDTH) -> str:
     """One flavor: what it is, its settings in a stack, those of a step, and what it can do."""
     parts = [f"{name}: {facts['help']}"]
     if not facts["available"]:
-        parts.append("this version of runner cannot run anything on it yet; `validate` and `plan` know it")
+        verbs = "`validate`, `plan` and `compile`" if facts["compiles"] else "`validate` and `plan`"
+        parts.append(f"this version of runner cannot run anything on it yet; {verbs} know it")
     for title, key in (("its settings in a stack", "settings"), (f"settings.{name} of a step", "step_settings")):
         if facts[key]:
             parts.append("\n".join([title, *_fields(facts[key], width)]))

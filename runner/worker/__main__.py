@@ -1,4 +1,7 @@
-"""`python -m runner.worker JOB`: run one step; JOB is a file, or the job's JSON in base64."""
+"""`python -m runner.worker JOB [GIVEN]`: run one step; JOB is a file, or the job's JSON in base64.
+
+GIVEN is what an engine fills in when it starts a run of a document that serves many, see `given.py`.
+"""
 
 from __future__ import annotations
 
@@ -25,11 +28,15 @@ EX_FAILED, EX_USAGE, EX_IOERR = 1, 64, 74
 
 def main(arguments: list[str]) -> int:
     """Exit code 0 when the step succeeded, 1 when it failed, 64 for what is no job, 74 when the store failed."""
-    if len(arguments) != 1:
-        print("usage: python -m runner.worker JOB (a file, or JSON in base64)", file=sys.stderr)
+    if len(arguments) not in (1, 2):
+        print("usage: python -m runner.worker JOB [GIVEN] (JOB: a file, or JSON in base64)", file=sys.stderr)
         return EX_USAGE
     try:
         job = _read(arguments[0])
+        if job.given:
+            from runner.worker.given import given  # few engines fill anything in
+
+            job = given(job, arguments[1] if len(arguments) > 1 else "")
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         print(f"error: '{arguments[0][:60]}' is no job: {type(error).__name__}: {error}", file=sys.stderr)
         return EX_USAGE

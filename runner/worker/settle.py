@@ -23,7 +23,7 @@ def settle(job: StepJob, ledger: Ledger) -> StepJob | StepResult:
         return done
     if job.attempt in known:
         return ledger.result(job.run_id, job.step, job.attempt) or _begun_already(job, ledger)
-    job = _with_inputs(_whole(job, ledger)._replace(attempt=job.attempt or max(known, default=0) + 1), ledger)
+    job = _with_inputs(whole(job, ledger)._replace(attempt=job.attempt or max(known, default=0) + 1), ledger)
     return _answer(job, ledger) or job
 
 
@@ -44,7 +44,8 @@ def _begun_already(job: StepJob, ledger: Ledger) -> StepResult:
     return result
 
 
-def _whole(job: StepJob, ledger: Ledger) -> StepJob:
+def whole(job: StepJob, ledger: Ledger) -> StepJob:
+    """The job with what was too long for its command line. Raises StoreError, StateError without a deployment."""
     if not job.left_out:
         return job
     step = ledger.deployment(job.run_id).steps[job.step]

@@ -21,6 +21,7 @@ from typing import Any, NoReturn
 from runner.artifact_store.base import ArtifactStore, StoreError
 from runner.artifact_store.ledger import Ledger
 from runner.artifact_store.stores import open_store
+from runner.errors import StateError
 from runner.plan.deployment import StepJob, job_from, job_to_json
 from runner.processes import adopt_orphans, descendants, kill_all
 from runner.records import DONE, FAILED, REASONS, SUCCEEDED, Failure, StepResult, result_from, result_to_json
@@ -80,9 +81,13 @@ def supervise(job: StepJob, work: Work) -> int:
     child = _Child(work)  # before the store is used: the SDKs of some do not survive a fork
     try:
         ledger = Ledger(store)
+        if job.given:
+            from runner.worker.given import begun  # few engines fill anything in
+
+            job = begun(job, ledger)
         settled = settle(job, ledger)
         result = settled if isinstance(settled, StepResult) else _Watch(settled, ledger, child).to_its_end()
-    except (StoreError, SecretStoreError) as error:
+    except (StateError, SecretStoreError) as error:
         print(f"error: {error.message}", file=sys.stderr)
         return EX_IOERR
     finally:

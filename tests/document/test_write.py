@@ -43,6 +43,12 @@ def test_a_manifest_reads_back_in_older_yaml(value: dict[str, Any]) -> None:
     assert yaml.safe_load(to_manifest(value)) == value
 
 
+@given(st.dictionaries(st.text(max_size=8), VALUES | st.floats(allow_nan=False, allow_infinity=False), max_size=4))
+@example({"a": [[], {}, [[1]], [{"b": []}], {"c": {"d": [{}]}}], "e": 1e-07, "f": 1e300, "g": None})
+def test_whatever_is_in_a_manifest_reads_back(value: dict[str, Any]) -> None:
+    assert yaml.safe_load(to_manifest(value)) == value
+
+
 def test_a_manifest_has_each_text_in_one_line() -> None:
     assert to_manifest({"command": ["python", "-m", '{"a":"' + "b c " * 100 + '"}']}).count("\n") == 4
 

@@ -88,3 +88,12 @@ def test_every_flavor_is_asked(project: Project, lab: Path) -> None:
     assert [flavor for flavor, refused in problems.items() if not refused] == ["kubernetes"]
     assert {problem.position.line for problem in problems["local"]} == {5, 8, 9}
     assert (found.flavors[0], found.steps) == ("local", ("a", "b"))
+
+
+def test_what_happens_after_a_failure_is_refused_where_it_is_said(project: Project) -> None:
+    path = project.root / "pipelines" / "go-on.yaml"
+    path.write_text('kind: pipeline\nname: p\non_failure: continue\nsteps: {a: {entrypoint: "s:f"}}\n')
+    _, problems = on_all_flavors(project, load_pipeline(project, path, {}, {}))
+    message = "the pipeline sets on_failure: continue, which flavor 'kubeflow' cannot honour"
+    assert [(each.position.line, each.message) for each in problems["kubeflow"]] == [(3, message)]
+    assert problems["vertex"] == problems["kubernetes"] == []

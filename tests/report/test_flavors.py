@@ -9,6 +9,7 @@ from runner.report.flavors import flavor_text, flavors_text
 FACTS: dict[str, Any] = {
     "help": "Runs things.",
     "available": True,
+    "compiles": True,
     "traits": {"setup": "none", "scale": "one", "cost": "free", "monitoring": "eyes"},
     "settings": {
         "size": {"type": "whole number", "required": False, "default": 1, "description": "How large."},

@@ -98,7 +98,7 @@ def test_a_store_that_cannot_be_written_ends_with_74(desk: Any) -> None:
     assert "Traceback" not in ended.stderr
 
 
-@pytest.mark.parametrize("arguments", [[], ["a", "b"]])
+@pytest.mark.parametrize("arguments", [[], ["a", "b", "c"]])
 def test_misuse_ends_with_64(arguments: list[str]) -> None:
     ended = subprocess.run([sys.executable, "-m", "runner.worker", *arguments], capture_output=True, text=True)
     assert (ended.returncode, ended.stderr.startswith("usage: ")) == (64, True)

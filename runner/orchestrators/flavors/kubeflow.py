@@ -2,16 +2,17 @@
 
 # No `from __future__ import annotations` here: pydantic would evaluate every annotation from its text, at every start.
 
-from collections.abc import Callable, Iterator
-from typing import Literal, Self
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
 from runner import integrations
 from runner.checks import Check
-from runner.orchestrators.base import Capabilities, Support, Traits
+from runner.orchestrators.base import Bundle, Capabilities, Refusal, Support, Traits
 from runner.orchestrators.cluster import cluster_checks
 from runner.orchestrators.fields import (
+    LABEL_VALUE,
     Annotations,
     LabelKey,
     Labels,
@@ -23,9 +24,17 @@ from runner.orchestrators.fields import (
     at_least_one,
     together,
 )
+from runner.orchestrators.kfp.document import pipeline_document, refusals
+from runner.orchestrators.kfp.platform import platform_document
 from runner.orchestrators.pending import PendingOrchestrator
-from runner.plan.secrets import secret_names
-from runner.spec.common import SecretReference, Spec, rule
+from runner.orchestrators.quantities import LARGEST
+from runner.orchestrators.unreachable import kept_here, of_another_namespace, on_this_machine
+from runner.plan.deployment import DeployedStep, Deployment
+from runner.plan.secrets import REFERENCE, secret_names
+from runner.spec.common import SecretReference, Spec, Strings, rule
+
+RETRYING = 30 * 86400
+"""Seconds after its first attempt in which a task is tried again: Argo takes any number, and needs one."""
 
 
 class KubeflowSettings(Spec):
@@ -58,6 +67,7 @@ class KubeflowSettings(Spec):
     service_account_name: ServiceAccount | None = Field(
         None, description="What the steps' pods log in as; Kubeflow's own when left out."
     )
+    image_pull_secrets: Strings = Field((), description="Names of Secrets that nodes log in to registries with.")
     gpu_resource: LabelKey = Field("nvidia.com/gpu", description="What nodes call their accelerators.")
     gpu_type_label: LabelKey = Field(
         "nvidia.com/gpu.product", description="The label of nodes that `gpu_type` is looked up in."
@@ -97,6 +107,9 @@ class KubeflowOrchestrator(PendingOrchestrator):
     StepSettings = KubeflowStepSettings
     remote = True
     needs_image = True
+    compiles = True
+    serves_many = True
+    on_failure = ("fail_fast",)  # Argo's way with a DAG, which Kubeflow leaves at its default
     traits = Traits("Kubeflow", "many machines", "the cluster's", "Kubeflow")
     capabilities = Capabilities(
         schedule=Support.NATIVE,
@@ -115,6 +128,37 @@ class KubeflowOrchestrator(PendingOrchestrator):
         logs=Support.WORKER,  # its API gives no logs; the worker leaves them in the artifact store
     )
 
+    def refusals(self, steps: Iterable[DeployedStep], project: str) -> Iterator[Refusal]:
+        """Numbers and texts that its documents have no room for, and what is said twice."""
+        steps = list(steps)
+        yield from refusals(steps, RETRYING, whole=True)
+        for step in steps:
+            yield from _of_resources(step, self.settings.gpu_type_label)
+            for name, text in step.settings.get("annotations", {}).items():
+                if REFERENCE.search(text):
+                    message = f"step '{step.name}' sets the annotation '{name}' to what is known only when it runs"
+                    path = ("steps", step.name, "settings", self.flavor, "annotations", name)
+                    yield Refusal(path, "cannot-honour", message, "leave the reference out")
+
+    def beside(self, steps: Iterable[DeployedStep], components: Mapping[str, Mapping[str, Any]]) -> Iterator[Refusal]:
+        """What pods cannot have from where the stack keeps it."""
+        yield from on_this_machine(components, "pod")
+        yield from of_another_namespace(components, self.settings.user_namespace or self.settings.kubeflow_namespace)
+        yield from kept_here(steps, components, "pod", "{flavor: kubernetes, secret: NAME}")
+
+    def compile(self, deployment: Deployment) -> Bundle:
+        """The pipeline's document, and in the same file what Kubernetes alone understands of it."""
+        settings = self.settings
+        pipeline = pipeline_document(deployment, lambda step: settings.gpu_resource, RETRYING)
+        platform = platform_document(
+            deployment,
+            gpu_resource=settings.gpu_resource,
+            gpu_type_label=settings.gpu_type_label,
+            pull_secrets=settings.image_pull_secrets,
+        )
+        documents = {"pipeline.yaml": (pipeline, platform) if platform else pipeline}
+        return Bundle(deployment.run_id, self.flavor, documents, deployment)
+
     def checks(self, secret: Callable[[str], str]) -> Iterator[Check]:
         """The SDK, and the cluster or the address that Kubeflow is reached by."""
         from runner.orchestrators.service import service_check  # not where stacks are only read
@@ -127,3 +171,19 @@ class KubeflowOrchestrator(PendingOrchestrator):
             token = secret(secret_names(self.settings.token)[0]) if self.settings.token else None
             url = f"{self.settings.kubeflow_hostname.rstrip('/')}/apis/v2beta1/healthz"
             yield service_check("Kubeflow", url, token, "look at kubeflow_hostname, and at `token` of the stack")
+
+
+def _of_resources(step: DeployedStep, gpu_type_label: str) -> Iterator[Refusal]:
+    path, resources = ("steps", step.name, "resources"), step.resources
+    shm, kind = resources.get("shm") or 0, resources.get("gpu_type")
+    for name, count in (("memory", (resources.get("memory") or 0) + shm), ("shm", shm)):
+        if count > LARGEST:
+            message = f"step '{step.name}' sets {name} to more than a quantity of Kubernetes can hold"
+            yield Refusal((*path, name), "cannot-honour", message, "ask for less than 8EiB")
+    if kind and not LABEL_VALUE.fullmatch(kind):
+        help = "it is looked up as a label of nodes: letters, digits, '-', '_' and '.', at most 63"
+        message = f"step '{step.name}' sets gpu_type '{kind}', which cannot be the value of a label in Kubernetes"
+        yield Refusal((*path, "gpu_type"), "bad-label", message, help)
+    if kind and gpu_type_label in step.settings.get("node_selectors", {}):
+        message = f"step '{step.name}' sets gpu_type beside node_selectors, which set the label '{gpu_type_label}'"
+        yield Refusal((*path, "gpu_type"), "said-twice", message, "leave one of them out")

@@ -46,7 +46,8 @@ FULL: dict[str, tuple[str, str]] = {
     "kubeflow": (
         "{kubeflow_hostname: 'https://k.example.com/pipeline', kubernetes_context: c, kubeflow_namespace: kubeflow, "
         "user_namespace: ml, experiment: e, synchronous: true, username: u, password: '${secrets.P}', "
-        "token: '${secrets.T}', service_account_name: a, gpu_resource: nvidia.com/gpu, gpu_type_label: a.b/c}",
+        "token: '${secrets.T}', service_account_name: a, image_pull_secrets: [a], gpu_resource: nvidia.com/gpu, "
+        "gpu_type_label: a.b/c}",
         "{node_selectors: {a: b}, tolerations: [{}], labels: {a: b}, annotations: {a: b}, image_pull_policy: Never}",
     ),
     "airflow": (
@@ -59,7 +60,7 @@ FULL: dict[str, tuple[str, str]] = {
         "{project: my-project-1, location: europe-west4, pipeline_root: 'gs://b-1/x', "
         "service_account: a@my-project-1.iam.gserviceaccount.com, network: projects/1/global/networks/n, "
         "encryption_spec_key_name: projects/p/locations/l/keyRings/r/cryptoKeys/k, labels: {a: b}, synchronous: true}",
-        "{machine_type: n1-highmem-8}",
+        "{}",
     ),
     "sagemaker": (
         "{execution_role: 'arn:aws:iam::123456789012:role/a', region: eu-central-1, bucket: b-1, max_runtime: 2h, "
