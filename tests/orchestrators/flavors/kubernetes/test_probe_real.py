@@ -19,6 +19,7 @@ from packaging.requirements import Requirement
 
 from runner.checks import Check
 from runner.orchestrators.cluster_api import Cluster
+from runner.orchestrators.flavors.kubernetes.names import CONTROLLER
 from runner.orchestrators.flavors.kubernetes.probe import _ended, _Stuck, inside, job_of
 from runner.orchestrators.flavors.kubernetes.settings import KubernetesSettings
 
@@ -86,7 +87,8 @@ def files_of(found: importlib.metadata.Distribution) -> Iterator[tuple[str, Path
 
 @pytest.fixture
 def settings(kube: Kube, kube_namespace: str, kubeconfig: str, in_cluster: Cluster) -> KubernetesSettings:
-    """Of a stack in the namespace of these tests, where the login of the store is a Secret."""
+    """Of a stack in the namespace of these tests, where the login of the store is a Secret and no run has been yet."""
+    in_cluster.delete("serviceaccounts", CONTROLLER)  # other tests leave it in the namespace
     values = {"STORE_ID": "an-id", "STORE_KEY": "a-long-key"}
     in_cluster.delete("secrets", SECRETS["secret"])
     in_cluster.create("secrets", {"metadata": {"name": SECRETS["secret"]}, "stringData": values})
@@ -116,6 +118,14 @@ def test_a_store_that_answers(
     assert pod.ok and f"'{s3_image}' as service account 'default'" in pod.told
     assert opened.ok and opened.told.startswith("s3://bucket/doctor: wrote, read and deleted an object")
     assert nothing_left(in_cluster)
+
+
+def test_the_account_of_controllers_is_tried_once_it_is_there(
+    settings: KubernetesSettings, s3_image: str, in_cluster: Cluster
+) -> None:
+    in_cluster.create("serviceaccounts", {"metadata": {"name": CONTROLLER}})
+    pod, _ = tried(settings, "http://127.0.0.1:1", s3_image)
+    assert pod.ok and f"as service account '{CONTROLLER}'" in pod.told
 
 
 def test_a_store_that_pods_do_not_reach(settings: KubernetesSettings, s3_image: str, in_cluster: Cluster) -> None:
