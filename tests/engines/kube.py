@@ -16,6 +16,7 @@ import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -142,5 +143,6 @@ def _current() -> tuple[str, str]:
 
 def _bridge() -> str:
     """The address of this machine on Docker's bridge."""
-    gateway: str = ask(address(None, os.environ), "/networks/bridge", os.environ)["IPAM"]["Config"][0]["Gateway"]
-    return gateway
+    (config, *_) = ask(address(None, os.environ), "/networks/bridge", os.environ)["IPAM"]["Config"]
+    # A Docker Engine that has just made its bridge tells no gateway until it is started again: it took the first one.
+    return str(config.get("Gateway") or next(ip_network(config["Subnet"]).hosts()))
