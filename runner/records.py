@@ -48,6 +48,7 @@ ENGINES_FAULT = frozenset({"node-lost", "deleted"})
 
 EVENTS = (
     "run_started",
+    "run_submitted",
     "step_started",
     "step_waiting",
     "step_cached",
@@ -60,6 +61,7 @@ EVENTS = (
     "run_failed",
     "run_cancelled",
 )
+RUN_ENDS = frozenset({"run_succeeded", "run_failed", "run_cancelled"})
 
 
 class Artifact(NamedTuple):
@@ -154,7 +156,7 @@ class StepRun(NamedTuple):
 
 
 class Run(NamedTuple):
-    """A run: the fold of its events."""
+    """A run: the fold of its events. `url` is where its engine shows it, if it does."""
 
     run_id: str
     pipeline: str = ""
@@ -165,6 +167,7 @@ class Run(NamedTuple):
     parameters: dict[str, Any] = {}
     steps: dict[str, StepRun] = {}
     reason: str = ""
+    url: str = ""
 
 
 def fold(events: Iterable[Event], run_id: str = "") -> Run:
@@ -194,6 +197,8 @@ def _fold_run(run: Run, event: Event, steps: dict[str, StepRun]) -> Run:
             ended=None,
             reason="",
         )
+    if event.event == "run_submitted":
+        return run._replace(url=data.get("url", run.url))
     status = event.event.removeprefix("run_")
     return run._replace(status=status, ended=event.time, reason=data.get("reason", ""))
 

@@ -62,7 +62,7 @@ def list_(limit: int, pipeline: str | None, stack: str | None, format_: str) -> 
 def show(run: str, stack: str | None, format_: str) -> None:
     """Show a run: parameters, steps, timings, metrics, errors."""
     project = find_project(Path.cwd())
-    found = history.find(project, run, stack)
+    found = history.find_now(project, run, stack, missed=_tell_not_asked)
     if format_ == "json":
         echo_json(_facts(found) | {"steps": {name: _step_facts(step) for name, step in found.steps.items()}})
     else:
@@ -154,6 +154,10 @@ def _tell_missed(error: RunnerError) -> None:
 def _tell_not_live(error: RunnerError) -> None:
     told = f"its engine cannot be followed from here: {error.message}"
     print(f"note: {told}; lines come from the artifact store, some seconds later", file=sys.stderr)
+
+
+def _tell_not_asked(error: RunnerError) -> None:
+    print(f"note: its engine cannot be asked from here: {error.message}", file=sys.stderr)
 
 
 def _ask(run: Run) -> None:

@@ -15,7 +15,7 @@ from runner.engine.history import ledger_of
 from runner.engine.record import is_detached
 from runner.errors import Interrupted, RunFailed
 from runner.project import Project
-from runner.records import CANCELLED, RUNNING, SUCCEEDED, Event, LogLines, Run
+from runner.records import CANCELLED, RUN_ENDS, RUNNING, SUCCEEDED, Event, LogLines, Run
 from runner.report.text import Story, closing, event_facts, log_lines
 
 LIVE = 500  # more steps than this are told in plain lines on a terminal too: drawing would cost more than running
@@ -102,6 +102,6 @@ def _tell_json(events: Happened) -> int:
             write_lines(sys.stderr, [f"{item.step} | {line}" for line in log_lines(item.text)])
         else:
             if item.step is None:
-                status = RUNNING if item.event == "run_started" else item.event.removeprefix("run_")
+                status = item.event.removeprefix("run_") if item.event in RUN_ENDS else RUNNING
             write_lines(sys.stdout, [json.dumps(event_facts(item), ensure_ascii=False, default=str)])
     return exit_code(status)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from runner.artifact_store.export import export
 from runner.artifact_store.ledger import Ledger
+from runner.engine.ended_there import as_its_engine_says
 from runner.engine.lease import held
 from runner.engine.lock import is_walked
 from runner.engine.lookup import Lookup
@@ -45,6 +46,20 @@ def find(project: Project, which: str, stack: str | None = None) -> Run:
     Raises UsageError when there is none, or more than one.
     """
     return Lookup(project, stack).known(which).run
+
+
+def find_now(
+    project: Project, which: str, stack: str | None = None, missed: Callable[[RunnerError], None] = lambda error: None
+) -> Run:
+    """The same run, for which its engine is asked too, if that knows more than what is on record. `missed` hears why it
+    could not be."""
+    lookup = Lookup(project, stack)
+    found = lookup.known(which)
+    try:
+        return as_its_engine_says(project, lookup, found).run
+    except RunnerError as error:
+        missed(error)
+        return found.run
 
 
 def has_begun(project: Project, run_id: str) -> bool:

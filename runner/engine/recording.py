@@ -12,7 +12,7 @@ from runner.engine.record import Record
 from runner.engine.stack import OpenStack
 from runner.errors import EngineError, InvalidDocuments, RunnerError, StateError
 from runner.plan.deployment import Deployment, facts_of
-from runner.records import DONE, Artifact, Event, LogLines, Run
+from runner.records import DONE, RUN_ENDS, Artifact, Event, LogLines, Run
 
 Happened = Iterator[Event | LogLines]
 
@@ -39,7 +39,7 @@ def recording(
             for happened in happens:
                 if isinstance(happened, Event):
                     check(stack.ledger)
-                    ended = happened.step is None and happened.event != "run_started"
+                    ended = happened.event in RUN_ENDS
                     if happened.event == "run_started":
                         happened = happened._replace(data=facts_of(deployment) | happened.data)
                     record.append(happened)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +18,7 @@ class OpenStack(NamedTuple):
     ledger: Ledger
     folder: Path
     done: Mapping[str, Mapping[str, Artifact]] | None = None
+    secret: Callable[[str], str] = secrets_of({})
 
 
 def open_stack(
@@ -30,7 +31,8 @@ def open_stack(
 ) -> OpenStack:
     """Open the artifact store of a stack. Raises StoreError when it cannot be.
 
-    `secret_store` is where the references to secrets in its settings are looked up, as it connects; `root` the
-    project's folder.
+    `secret_store` is where the references to secrets in the settings of the store, and of the orchestrator, are looked
+    up as they connect; `root` the project's folder.
     """
-    return OpenStack(Ledger(open_store(artifact_store, secrets_of(secret_store or {}, root))), folder, done)
+    secret = secrets_of(secret_store or {}, root)
+    return OpenStack(Ledger(open_store(artifact_store, secret)), folder, done, secret)

@@ -82,6 +82,23 @@ class Submission(NamedTuple):
     handle: dict[str, Any] = {}
 
 
+class StepSeen(NamedTuple):
+    """What an engine says of a step: a status of `records` (pending, running, succeeded, failed, cancelled, skipped),
+    and in its own words why it failed or what it waits for; empty where there is nothing to say."""
+
+    status: str
+    message: str = ""
+
+
+class Seen(NamedTuple):
+    """What an engine that walks the DAG itself says of a run right now: a status of `records` (running, succeeded,
+    failed, cancelled), in its own words why, and the steps that it tells of, by their names in the pipeline."""
+
+    status: str
+    message: str = ""
+    steps: Mapping[str, StepSeen] = {}
+
+
 class LedgerLike(Protocol):
     """What an orchestrator needs of the ledger: the records of a run in the artifact store."""
 
@@ -99,6 +116,7 @@ class LedgerLike(Protocol):
     def started(self, run_id: str, step: str, attempt: int) -> dict[str, Any] | None: ...
     def traces(self, run_id: str) -> dict[str, dict[int, set[str]]]: ...
     def write_result(self, result: StepResult) -> None: ...
+    def write_blueprint(self, deployment: Deployment) -> str: ...
     def attempts(self, run_id: str, step: str) -> list[int]: ...
     def has_all(self, artifacts: Iterable[Artifact]) -> bool: ...
     def cached(self, key: str, expires_after: float | None) -> StepResult | None: ...
@@ -114,7 +132,8 @@ class StackLike(Protocol):
     """What an orchestrator is given beside the deployment.
 
     `done` are the steps of this run that are finished already: step → output → artifact, or None for a new run;
-    `folder` is the project's state folder, `.runner`.
+    `folder` is the project's state folder, `.runner`; `secret` gives the value of a secret that the settings refer to,
+    as it can be had on this machine, and raises a RunnerError.
     """
 
     @property
@@ -123,6 +142,12 @@ class StackLike(Protocol):
     def folder(self) -> Path: ...
     @property
     def done(self) -> Mapping[str, Mapping[str, Artifact]] | None: ...
+    @property
+    def secret(self) -> Callable[[str], str]: ...
+
+
+class Silent(EngineError):
+    """The engine did not answer this time, and may the next."""
 
 
 class NoSettings(Spec):
@@ -248,6 +273,14 @@ class BaseOrchestrator:
     def watch(self, submission: Submission, stack: StackLike) -> Iterator[Event | LogLines]:
         """Everything that happens, until the run has ended. May be called again elsewhere with a stored submission."""
         raise EngineError(f"flavor '{self.flavor}' cannot watch")
+
+    def seen(self, submission: Submission, stack: StackLike) -> Seen | None:
+        """What the engine says of a run right now, by one look; None for an engine that the run's ledger knows better.
+
+        For engines that walk the DAG themselves, where nobody of ours sees a run end. Raises Silent when it did not
+        answer this time, EngineError when it will not.
+        """
+        return None
 
     def logs(self, submission: Submission, step: str, stack: StackLike) -> Iterator[str]:
         """Lines that a step printed so far, of its last attempt."""

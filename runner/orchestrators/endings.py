@@ -3,12 +3,29 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
-from runner.records import StepResult
+from runner.records import Failure, StepResult
+from runner.spec.common import format_memory
 
 EX_IOERR = 74  # the worker's, when the artifact store failed
 OF_THE_KERNEL = ("signal", "exit", "lost", "out-of-memory")
 """What a worker says of a step that was killed over its head; the engine knows better why."""
+
+IN_WORDS = {
+    "out-of-memory": "OOMKilled|out of memory|OutOfMemory",
+    "image": "ImagePull|ErrImage|InvalidImageName|(pull|find|fetch)[a-z]* .*image|image .*not found",
+    "config": "CreateContainerConfigError|CreateContainerError|RunContainerError|ContainerCannotRun|StartError",
+    "unschedulable": "Unschedulable|FailedScheduling|nodes are available",
+    "quota": "exceed(s|ed) quota|RESOURCE_EXHAUSTED|[Qq]uota.* exceeded|stockout|does not have enough resources",
+    "evicted": "Evicted|low on resource",
+    "deadline": "DeadlineExceeded|deadline exceeded",
+    "node-lost": "NodeLost|node (was )?lost|node .*(shut ?down|preempted)|Preempt",
+    "deleted": "pod deleted|was deleted",
+    "forbidden": "[Ff]orbidden|PERMISSION_DENIED|[Pp]ermission denied",
+}
+"""How engines that tell in free text why a step failed are understood: reason → what stands in that text."""
 
 
 def is_for_the_engine(result: StepResult | None) -> bool:
@@ -32,3 +49,15 @@ def without_result(code: int, said: str) -> tuple[str, str]:
         return "image", f"its image has no runner ({said}): write `base` in place of `image`, and it is added"
     words = f"its container ended with exit code {code} and left no result"
     return "exit", f"{words}: {said}" if said else words
+
+
+def failure_in_words(words: str, resources: Mapping[str, Any]) -> Failure:
+    """Why a step failed that left no result, from its engine's free text; `resources` are the step's own."""
+    reason = next((each for each, pattern in IN_WORDS.items() if re.search(pattern, words)), "lost")
+    if reason == "out-of-memory":
+        memory = resources.get("memory")
+        limit = f"its memory of {format_memory(memory)}" if memory else "the memory that was left"
+        return Failure(reason, f"it took more than {limit}, and was killed ({words})")
+    if reason == "lost":
+        return Failure(reason, f"its engine says that it has failed, and it left no result{': ' * bool(words)}{words}")
+    return Failure(reason, words)

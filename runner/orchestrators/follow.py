@@ -30,6 +30,7 @@ from runner.records import (
 
 TICK = 0.2  # seconds between two looks at a ledger on this machine
 REMOTE_TICK = 2.0  # seconds between two looks at a ledger in a bucket
+GONE = Failure("lost", "the process that ran it is gone and left no result")
 Happened = Iterator[Event | LogLines]
 
 
@@ -149,6 +150,19 @@ class Following:
             self.status[need] in DONE or (self.status[need] == PENDING and self._can_start(need)) for need in needs
         )
 
+    def give_up(self, name: str, failure: Failure) -> Happened:
+        """The end of a step that its engine tries no more, for this reason; what it left itself tells more, if it did.
+
+        Nothing for a step that has ended. One that left no result has one afterwards: whoever reads the ledger knows.
+        """
+        status = self.status[name]
+        if status == RETRYING:
+            yield self._end(name, FAILED, error=failure_to_json(self.errors.get(name) or failure))
+        elif status in (PENDING, RUNNING):
+            if status == PENDING:  # it never began
+                self.attempt[name] = max(self.attempt.get(name, 0), self.known.get(name, 0)) + 1
+            yield from self._lost(name, failure)
+
     # -- one attempt ---------------------------------------------------------------------------------------------------
 
     def _look_at(self, step: DeployedStep, attempt: int, left: set[str], *, is_last: bool) -> Happened:
@@ -188,19 +202,18 @@ class Following:
             return Event("step_retrying", self.run_id, result.ended, name, attempt, {"error": error})
         return self._end(name, FAILED, result.ended, error=error, metrics=result.metrics)
 
-    def _lost(self, name: str) -> Happened:
+    def _lost(self, name: str, failure: Failure = GONE) -> Happened:
         attempt = self.attempt[name]
         if text := self._tail(name, attempt).read(whole=True):
             yield LogLines(name, attempt, text)
         if self.cancelled:
             yield self._end(name, CANCELLED, reason=REASONS["cancelled"])
         else:
-            yield self._end(name, FAILED, error=failure_to_json(self._missing(name, attempt).error))
+            yield self._end(name, FAILED, error=failure_to_json(self._missing(name, attempt, failure).error))
 
-    def _missing(self, name: str, attempt: int) -> StepResult:
+    def _missing(self, name: str, attempt: int, failure: Failure = GONE) -> StepResult:
         """The result that the worker could not write: written on its behalf."""
-        error = Failure("lost", "the process that ran it is gone and left no result")
-        result = StepResult(self.run_id, name, attempt, FAILED, time.time(), time.time(), error=error)
+        result = StepResult(self.run_id, name, attempt, FAILED, time.time(), time.time(), error=failure)
         self.ledger.write_result(result)
         return result
 

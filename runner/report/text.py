@@ -64,6 +64,8 @@ class Story:
         if item.event == "run_started":
             self._width = name_width(item.data.get("steps", ()))
             return [_headline(item)]
+        if item.event == "run_submitted":
+            return [f"look at it: {item.data['url']}"]
         return [line for step in list(self._held) for line in self._let_go(step)]
 
     @property
@@ -274,6 +276,7 @@ def run_details(run: Run, *, zone: tzinfo | None = None, width: int = WIDTH) -> 
         ("pipeline", f"{run.pipeline} on stack {run.stack}"),
         ("status", f"{run.status}: {run.reason}" if run.reason else run.status),
         ("started", f"{moment(run.started, zone)}{took}"),
+        *([("engine", run.url)] if run.url else []),
     ]
     parts = ["\n".join(f"{name:<10}{value}" for name, value in head)]
     if run.parameters:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from runner.errors import StateError
-from runner.records import PENDING, RUNNING, Event, Run
+from runner.records import RUN_ENDS, RUNNING, Event, Run
 from runner.run_store.base import RunStore
 
 VERSION = 1
@@ -141,10 +141,10 @@ class SqliteRunStore(RunStore):
                 "ON CONFLICT (run_id) DO UPDATE SET status = excluded.status, ended = NULL, reason = ''",
                 (event.run_id, data["pipeline"], data["stack"], RUNNING, event.time, json.dumps(data["parameters"])),
             )
-        else:
+        elif event.event in RUN_ENDS:
             self.connection.execute(
                 "UPDATE runs SET status = ?, ended = ?, reason = ? WHERE run_id = ?",
-                (event.event.removeprefix("run_") or PENDING, event.time, data.get("reason", ""), event.run_id),
+                (event.event.removeprefix("run_"), event.time, data.get("reason", ""), event.run_id),
             )
 
     def _create(self) -> None:

@@ -18,7 +18,7 @@ from runner.orchestrators.flavors.kubernetes.settings import KubernetesSettings
 from runner.orchestrators.flavors.kubernetes.status import Pod, attempt_of, began, created
 from runner.orchestrators.flavors.kubernetes.tails import Attempt, Stream, Tails
 from runner.orchestrators.flavors.kubernetes.watcher import Watcher
-from runner.records import ENDED, Event, LogLines
+from runner.records import ENDED, RUN_ENDS, Event, LogLines
 
 TICK = 0.5  # seconds between two looks at the clock; nothing is asked then
 SETTLE = 10.0  # seconds that an attempt's last lines may take to come before its end is told without them
@@ -365,7 +365,7 @@ def _runs(pod: Pod | None) -> bool:
 
 
 def _is_runs_end(event: Event) -> bool:
-    return event.step is None and event.event != "run_started"
+    return event.event in RUN_ENDS
 
 
 def _ends_attempt(event: Event) -> bool:

@@ -1,0 +1,108 @@
+"""A run that its engine walks by itself, followed by what its steps leave in the ledger and by what the engine says."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Mapping
+
+from runner.errors import EngineError
+from runner.orchestrators.base import Seen, Silent, StackLike
+from runner.orchestrators.endings import failure_in_words
+from runner.orchestrators.follow import Following, Happened, tick_of
+from runner.plan.deployment import Deployment
+from runner.records import CANCELLED, ENDED, FAILED, PENDING, RUNNING, SUCCEEDED, Artifact, Event
+
+LOOK = 2.0  # seconds between two looks at the engine
+DEAF = 300.0  # seconds that an engine may stay silent before nobody waits for it any more
+
+
+def oversee(
+    deployment: Deployment,
+    stack: StackLike,
+    look: Callable[[], Seen],
+    stop: Callable[[], None],
+    *,
+    known: Mapping[str, int],
+    tick: float | None = None,
+) -> Happened:
+    """Everything that happens, from `run_started` to the run's last event; it may be asked again, elsewhere.
+
+    Steps tell of themselves by the ledger. What their processes could not write down `look` knows, the engine's word on
+    the run and its steps, which is asked for every other second: that an image cannot be pulled, that memory ran out,
+    that somebody stopped the run in the engine's own interface. Of its Silent nothing is made for five minutes.
+    `stop` is called once the ledger has a request to cancel. `known` as for `follow`, `tick` in seconds.
+    """
+    following, engine = Following(deployment, stack, known), _Engine(look)
+    tick = tick or tick_of(stack.ledger)
+    stopped = False
+    yield following.run_started()
+    while True:
+        seen = engine.seen()
+        yield from following.look()
+        if following.cancelled and not stopped:
+            stopped = True
+            with contextlib.suppress(Silent):  # the steps that run see for themselves that they are to end
+                stop()
+        yield from engine.news(following)
+        if following.is_over or seen.status in ENDED:
+            break
+        time.sleep(tick)
+    yield from _the_end(following, seen)
+
+
+def what_is_left(deployment: Deployment, done: Mapping[str, Mapping[str, Artifact]] | None) -> Deployment:
+    """What there is to do when a run is resumed: the steps that are not `done`, which find the outputs of the others
+    as those of steps that are not run."""
+    if not done:
+        return deployment
+    steps = {name: step for name, step in deployment.steps.items() if name not in done}
+    outputs = {name: dict(done[name]) for name in deployment.steps if name in done}
+    return deployment._replace(steps=steps, provided={**deployment.provided, **outputs})
+
+
+def _the_end(following: Following, seen: Seen) -> Happened:
+    words = "" if following.is_over or seen.status == SUCCEEDED else seen.message
+    if seen.status == CANCELLED and not following.failed:
+        following.cancelled = True
+    if seen.status == SUCCEEDED and not following.is_over:
+        words = "its engine says that it has succeeded, and its artifact store has nothing of these steps"
+    yield from following.steps_left(words)
+    yield following.run_ended("" if following.failed else words)
+
+
+class _Engine:
+    """What the engine says: asked now and then, remembered meanwhile."""
+
+    def __init__(self, look: Callable[[], Seen]) -> None:
+        self.look = look
+        self.said = Seen(RUNNING)
+        self.heard = time.monotonic()
+        self.next_look = 0.0
+        self.waits: set[tuple[str, str]] = set()
+
+    def seen(self) -> Seen:
+        """The engine's last word. Raises EngineError when it does not answer for too long."""
+        now = time.monotonic()
+        if now >= self.next_look:
+            try:
+                self.said = self.look()
+                self.heard = time.monotonic()
+            except Silent as error:
+                if now - self.heard > DEAF:
+                    help = "the run may go on without anybody looking: follow it again with `runner runs logs -f`"
+                    raise EngineError(error.message, help) from error
+            self.next_look = time.monotonic() + LOOK
+        return self.said
+
+    def news(self, following: Following) -> Happened:
+        """What the engine says of steps, and these do not: that they wait, and for what; that they have failed."""
+        for name, step in self.said.steps.items():
+            status = following.status.get(name)
+            if step.status == FAILED and status is not None:
+                failure = failure_in_words(step.message, following.deployment.steps[name].resources)
+                yield from following.give_up(name, failure)
+            elif step.message and status == PENDING and (name, step.message) not in self.waits:
+                self.waits.add((name, step.message))
+                data = {"reason": step.message}
+                yield Event("step_waiting", following.run_id, time.time(), name, 1 + following.known.get(name, 0), data)
