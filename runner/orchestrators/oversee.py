@@ -11,7 +11,7 @@ from runner.orchestrators.base import Seen, Silent, StackLike
 from runner.orchestrators.endings import failure_in_words
 from runner.orchestrators.follow import Following, Happened, tick_of
 from runner.plan.deployment import Deployment
-from runner.records import CANCELLED, ENDED, FAILED, PENDING, RUNNING, SUCCEEDED, Artifact, Event
+from runner.records import CANCELLED, ENDED, FAILED, HOPELESS, PENDING, RUNNING, SUCCEEDED, Artifact, Event
 
 LOOK = 2.0  # seconds between two looks at the engine
 DEAF = 300.0  # seconds that an engine may stay silent before nobody waits for it any more
@@ -48,6 +48,9 @@ def oversee(
         if following.is_over or seen.status in ENDED:
             break
         time.sleep(tick)
+    if seen.status not in ENDED and _is_retried_in_vain(following):
+        with contextlib.suppress(EngineError):  # the run has ended, and it is told why
+            stop()
     yield from _the_end(following, seen)
 
 
@@ -69,6 +72,13 @@ def _the_end(following: Following, seen: Seen) -> Happened:
         words = "its engine says that it has succeeded, and its artifact store has nothing of these steps"
     yield from following.steps_left(words)
     yield following.run_ended("" if following.failed else words)
+
+
+def _is_retried_in_vain(following: Following) -> bool:
+    """Whether a step has failed that the engine tries again, though another attempt would fail of the same."""
+    steps = following.deployment.steps
+    errors = {name: following.errors.get(name) for name in following.failed if steps[name].retry}
+    return any(error is not None and error.reason in HOPELESS for error in errors.values())
 
 
 class _Engine:

@@ -127,6 +127,12 @@ def test_a_request_to_cancel_is_handed_on_once(tmp_path: Path) -> None:
     assert engine.stopped == 1
 
 
+def test_what_the_engine_would_try_again_in_vain_is_stopped(tmp_path: Path) -> None:
+    engine = Walked(tmp_path, A._replace(retry=RETRY))
+    engine.fail("a", reason="secret")
+    assert engine.told()[-1] == "run_failed" and engine.stopped == 1
+
+
 def test_an_engine_that_has_succeeded_without_a_trace_is_not_believed(tmp_path: Path) -> None:
     engine = Walked(tmp_path, A)
     assert engine.told(Seen("succeeded"))[-1] == "run_failed"

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from runner.orchestrators.container import PIPELINE, STEP
 from runner.orchestrators.kfp.names import task_names
+from runner.orchestrators.labels import labels
 from runner.orchestrators.quantities import size
 from runner.plan.deployment import DeployedStep, Deployment
 from runner.plan.secrets import secret_names, secret_variable
@@ -27,7 +29,7 @@ def platform_document(
                 "secretAsEnv": _secrets(deployment, step),
                 "nodeSelector": _said({"labels": _node_selector(step, gpu_type_label)}),
                 "tolerations": _tolerations(step, gpu_resource),
-                "podMetadata": _said({key: step.settings.get(key) for key in ("labels", "annotations")}),
+                "podMetadata": _metadata(deployment, step),
                 "imagePullPolicy": step.settings.get("image_pull_policy"),
                 "imagePullSecret": [_secret(name) for name in pull_secrets],
                 "emptyDirMounts": _shm(step.resources),
@@ -67,6 +69,17 @@ def _tolerations(step: DeployedStep, gpu_resource: str) -> list[dict[str, Any]]:
             each["tolerationSeconds"] = str(each["tolerationSeconds"])  # 64 bits are text in a protobuf's JSON
     taint = {"key": gpu_resource, "operator": "Exists", "effect": "NoSchedule"}
     return [taint, *given] if step.resources.get("gpu_count") else given
+
+
+def _metadata(deployment: Deployment, step: DeployedStep) -> dict[str, Any]:
+    """By what a pod is found; which run it belongs to Kubeflow's own label says, since a document serves many."""
+    made, originals = labels({PIPELINE: deployment.pipeline, STEP: step.name})
+    return _said(
+        {
+            "labels": made | step.settings.get("labels", {}),
+            "annotations": originals | step.settings.get("annotations", {}),
+        }
+    )
 
 
 def _shm(resources: Mapping[str, Any]) -> list[dict[str, str]]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from runner.orchestrators.container import environment_of
 from runner.orchestrators.kfp.names import task_names
+from runner.orchestrators.labels import label_value
 from runner.plan.deployment import DeployedStep, Deployment
 from runner.plan.secrets import secret_names
 
@@ -92,7 +93,12 @@ def on_kubernetes(step: DeployedStep, deployment: Deployment, settings: Any) -> 
         tolerations.insert(0, {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"})
         selectors["nvidia.com/gpu.product"] = step.resources["gpu_type"]
     found |= {"tolerations": tolerations, "node_selectors": selectors}
-    found |= {name: step.settings[name] for name in ("labels", "annotations", "image_pull_policy")}
+    facts = {"runner/pipeline": deployment.pipeline, "runner/step": step.name}
+    fit = {name: text for name, text in facts.items() if text[-1].isalnum() and len(text) <= 63}
+    made = {name: text if name in fit else label_value(text) for name, text in facts.items()}
+    found["labels"] = made | step.settings["labels"]
+    found["annotations"] = {name: facts[name] for name in facts if name not in fit} | step.settings["annotations"]
+    found["image_pull_policy"] = step.settings["image_pull_policy"]
     return found | ({"shm": f"{step.resources['shm'] >> 20}Mi"} if "shm" in step.resources else {})
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from runner.errors import EngineError
 from runner.orchestrators.container import MARK, PIPELINE, PYTHON, RUN_ID, mark_of
-from runner.orchestrators.flavors.kubernetes.names import CONTROLLER, collisions, job_name, labels, run_id_of
+from runner.orchestrators.flavors.kubernetes.names import CONTROLLER, collisions, job_name, run_id_of
 from runner.orchestrators.flavors.kubernetes.pods import (
     CONTAINER_SECURITY,
     IMAGE,
@@ -21,6 +21,7 @@ from runner.orchestrators.flavors.kubernetes.pods import (
     variables,
 )
 from runner.orchestrators.flavors.kubernetes.settings import KubernetesSettings
+from runner.orchestrators.labels import labels
 from runner.orchestrators.quantities import seconds, verbatim
 from runner.plan.deployment import DeployedStep, Deployment, StepJob
 

@@ -1,16 +1,14 @@
-"""Names and labels within Kubernetes' rules (RFC 1123 names, values of labels), no two things under one."""
+"""Names within Kubernetes' rules (RFC 1123), no two things under one."""
 
 from __future__ import annotations
 
-import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 from runner.orchestrators.base import Refusal
 from runner.orchestrators.container import LONGEST, name_of
+from runner.orchestrators.labels import label_value
 
-VALUE = re.compile("([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?")
-"""The value of a label."""
 OURS = "runner/"
 """Stands before the names of our labels and annotations."""
 CONTROLLER = "runner-controller"
@@ -38,24 +36,6 @@ def job_name(run_id: str, pipeline: str, mark: str) -> str:
 def pod_prefix(job: str) -> str:
     """How the names of a Job's pods begin: clusters cut it to make room for five characters of their own."""
     return f"{job}-"[: LONGEST - 5]
-
-
-def label_value(text: str) -> str:
-    """The text itself where a label can have it; else what is left of it, a dot and a digest.
-
-    There is no dot in the names of pipelines and steps, so that what is made is never another one's own name.
-    """
-    if VALUE.fullmatch(text):
-        return text
-    digest = hashlib.sha256(text.encode()).hexdigest()[:_DIGEST]
-    kept = re.sub("[^A-Za-z0-9_-]+", "-", text)[: LONGEST - _DIGEST - 1].strip("-_")
-    return f"{kept}.{digest}" if kept else digest
-
-
-def labels(facts: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
-    """Labels with these values, and annotations with those that no label can have as they are."""
-    made = {name: label_value(text) for name, text in facts.items()}
-    return made, {name: text for name, text in facts.items() if made[name] != text}
 
 
 def collisions(steps: Iterable[str]) -> Iterator[Refusal]:

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from runner.orchestrators.base import Refusal
-from runner.orchestrators.flavors.kubernetes.names import VALUE, collisions
+from runner.orchestrators.flavors.kubernetes.names import collisions
 from runner.orchestrators.flavors.kubernetes.pods import SHM, SHM_PATH, startup_timeout
 from runner.orchestrators.flavors.kubernetes.settings import KubernetesSettings
+from runner.orchestrators.labels import VALUE
 from runner.orchestrators.quantities import LARGEST, LONGEST, seconds
 from runner.orchestrators.unreachable import kept_here, of_another_namespace
 from runner.plan.deployment import DeployedStep

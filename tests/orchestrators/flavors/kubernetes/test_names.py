@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.orchestrators.container import name_of
-from runner.orchestrators.flavors.kubernetes.names import VALUE, collisions, job_name, label_value, labels, run_id_of
+from runner.orchestrators.flavors.kubernetes.names import collisions, job_name, run_id_of
+from runner.orchestrators.labels import label_value
 from runner.spec.common import NAME
 
 NAMES = st.from_regex(NAME.replace("$", r"\Z"))
@@ -22,11 +23,6 @@ MARK = "0123456789abcdef"
 def test_names_of_pods_and_jobs_are_names_of_hosts(run_id: str, name: str, attempt: int) -> None:
     assert DNS_LABEL.fullmatch(name_of(run_id, name, attempt, MARK))
     assert DNS_LABEL.fullmatch(job_name(run_id, name, MARK))
-
-
-@given(st.text(max_size=100))
-def test_whatever_is_said_a_label_can_have(text: str) -> None:
-    assert VALUE.fullmatch(label_value(text)) and len(label_value(text)) <= 63
 
 
 @given(st.lists(NAMES, max_size=6, unique=True))
@@ -45,12 +41,6 @@ def test_a_collision_is_told_at_the_second_step() -> None:
     (refusal,) = collisions(["a_b", made])
     assert (refusal.path, refusal.code) == (("steps", made), "name-collision")
     assert "'a_b'" in refusal.message and refusal.help == "rename one of them"
-
-
-def test_what_no_label_can_have_is_an_annotation() -> None:
-    made, originals = labels({"runner/pipeline": "train_", "runner/step": "fit"})
-    assert made["runner/step"] == "fit" and made["runner/pipeline"].startswith("train.")
-    assert originals == {"runner/pipeline": "train_"}
 
 
 def test_a_run_that_is_none_in_particular() -> None:

@@ -1,0 +1,1 @@
+"""The kubeflow flavor: one compiled document, walked by Kubeflow Pipelines."""

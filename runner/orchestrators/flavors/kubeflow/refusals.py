@@ -1,0 +1,44 @@
+"""What of a step Kubeflow cannot honour, beyond what its capabilities tell. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from runner.orchestrators.base import Refusal
+from runner.orchestrators.fields import LABEL_VALUE
+from runner.orchestrators.kfp import document
+from runner.orchestrators.quantities import LARGEST
+from runner.plan.deployment import DeployedStep
+from runner.plan.secrets import REFERENCE
+
+RETRYING = 30 * 86400
+"""Seconds after its first attempt in which a task is tried again: Argo takes any number, and needs one."""
+
+
+def of_steps(steps: Iterable[DeployedStep], gpu_type_label: str) -> Iterator[Refusal]:
+    """Numbers and texts that its documents have no room for, and what is said twice."""
+    steps = list(steps)
+    yield from document.refusals(steps, RETRYING, whole=True)
+    for step in steps:
+        yield from _of_resources(step, gpu_type_label)
+        for name, text in step.settings.get("annotations", {}).items():
+            if REFERENCE.search(text):
+                message = f"step '{step.name}' sets the annotation '{name}' to what is known only when it runs"
+                path = ("steps", step.name, "settings", "kubeflow", "annotations", name)
+                yield Refusal(path, "cannot-honour", message, "leave the reference out")
+
+
+def _of_resources(step: DeployedStep, gpu_type_label: str) -> Iterator[Refusal]:
+    path, resources = ("steps", step.name, "resources"), step.resources
+    shm, kind = resources.get("shm") or 0, resources.get("gpu_type")
+    for name, count in (("memory", (resources.get("memory") or 0) + shm), ("shm", shm)):
+        if count > LARGEST:
+            message = f"step '{step.name}' sets {name} to more than a quantity of Kubernetes can hold"
+            yield Refusal((*path, name), "cannot-honour", message, "ask for less than 8EiB")
+    if kind and not LABEL_VALUE.fullmatch(kind):
+        help = "it is looked up as a label of nodes: letters, digits, '-', '_' and '.', at most 63"
+        message = f"step '{step.name}' sets gpu_type '{kind}', which cannot be the value of a label in Kubernetes"
+        yield Refusal((*path, "gpu_type"), "bad-label", message, help)
+    if kind and gpu_type_label in step.settings.get("node_selectors", {}):
+        message = f"step '{step.name}' sets gpu_type beside node_selectors, which set the label '{gpu_type_label}'"
+        yield Refusal((*path, "gpu_type"), "said-twice", message, "leave one of them out")

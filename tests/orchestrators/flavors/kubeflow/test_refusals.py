@@ -1,0 +1,31 @@
+"""What of a step Kubeflow cannot honour."""
+
+from __future__ import annotations
+
+from runner.orchestrators.flavors.kubeflow.refusals import of_steps
+from runner.plan.deployment import DeployedStep
+
+
+def refused(step: DeployedStep) -> list[tuple[str, str]]:
+    found = of_steps([step], "nvidia.com/gpu.product")
+    return [(".".join(refusal.path[2:]), refusal.code) for refusal in found]
+
+
+def test_an_accelerators_type_is_a_label() -> None:
+    assert refused(DeployedStep("a", "s:f", resources={"gpu_type": "Tesla T4"})) == [
+        ("resources.gpu_type", "bad-label")
+    ]
+    twice = DeployedStep(
+        "a", "s:f", resources={"gpu_type": "T4"}, settings={"node_selectors": {"nvidia.com/gpu.product": "L4"}}
+    )
+    assert refused(twice) == [("resources.gpu_type", "said-twice")]
+
+
+def test_memory_beside_a_full_shm_fits_into_a_quantity() -> None:
+    step = DeployedStep("a", "s:f", resources={"memory": 2**63 - 1, "shm": 1})
+    assert refused(step) == [("resources.memory", "cannot-honour")]
+
+
+def test_what_is_known_only_when_it_runs_is_no_annotation() -> None:
+    step = DeployedStep("a", "s:f", settings={"annotations": {"run": "${run.id}", "plain": "$${run.id"}})
+    assert refused(step) == [("settings.kubeflow.annotations.run", "cannot-honour")]
