@@ -170,7 +170,7 @@ def _bury(project: Project, found: Recorded, opened: OpenStack) -> str:
     events.append(Event("run_cancelled", run.run_id, now, data=reason))
     if has_begun(project, run.run_id):
         store = SqliteRunStore(project.state / "runner.db")
-        store.append(*events)
+        store.replace(run.run_id, [*found.events, *events])  # the engine may have told more than this project has heard
         store.close()
     opened.ledger.write_events(run.run_id, [*found.events, *events])
     return CANCELLED

@@ -132,8 +132,7 @@ def _adopt(project: Project, found: Recorded) -> None:
         events = [event for _, event in store.events(found.run.run_id)]
         known = Recorded(events, fold(events, found.run.run_id))
         if later(known, found) is found:
-            store.delete(found.run.run_id)
-            store.append(*found.events)
+            store.replace(found.run.run_id, found.events)
     finally:
         store.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 
 from runner.records import Event, Run
 
@@ -29,6 +30,10 @@ class RunStore(ABC):
     @abstractmethod
     def delete(self, run_id: str) -> None:
         """Forget a run."""
+
+    @abstractmethod
+    def replace(self, run_id: str, events: Iterable[Event]) -> None:
+        """Put these events in place of those of this run, all or none."""
 
     @abstractmethod
     def close(self) -> None: ...

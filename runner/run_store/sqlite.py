@@ -8,7 +8,7 @@ import json
 import shlex
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -113,6 +113,19 @@ class SqliteRunStore(RunStore):
         with self._told():
             self._patiently(both)
 
+    def replace(self, run_id: str, events: Iterable[Event]) -> None:
+        events = list(events)  # it may have to be tried again
+
+        def all_at_once() -> None:
+            with self._transaction():
+                self.connection.execute("DELETE FROM events WHERE run_id = ?", (run_id,))
+                self.connection.execute("DELETE FROM runs WHERE run_id = ?", (run_id,))
+                for event in events:
+                    self._add(event)
+
+        with self._told():
+            self._patiently(all_at_once)
+
     def close(self) -> None:
         with contextlib.suppress(sqlite3.Error):
             self.connection.close()
@@ -123,9 +136,12 @@ class SqliteRunStore(RunStore):
             return
         with self._transaction():
             for event in events:
-                self._insert(event)
-                if event.step is None:
-                    self._update_run(event)
+                self._add(event)
+
+    def _add(self, event: Event) -> None:
+        self._insert(event)
+        if event.step is None:
+            self._update_run(event)
 
     def _insert(self, event: Event) -> None:
         self.connection.execute(

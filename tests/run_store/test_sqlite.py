@@ -74,6 +74,16 @@ def test_a_deleted_run_is_gone(store: SqliteRunStore) -> None:
     assert (store.events("r1"), [run.run_id for run in store.runs(9)]) == ([], ["r2"])
 
 
+def test_a_run_is_told_anew_all_at_once(store: SqliteRunStore) -> None:
+    store.append(started("r1"), Event("run_failed", "r1", 2.0))
+    told = [started("r1"), Event("step_started", "r1", 2.0, "a", 1)]
+    with pytest.raises(TypeError):
+        store.replace("r1", [*told, Event("run_failed", "r1", 2.0, data={"reason": object()})])
+    assert len(store.events("r1")) == 2 and store.runs(1)[0].status == "failed"
+    store.replace("r1", iter(told))
+    assert [event for _, event in store.events("r1")] == told and store.runs(1)[0].status == "running"
+
+
 def test_of_several_events_all_or_none_are_written(store: SqliteRunStore) -> None:
     unwritable = Event("run_failed", "r1", 2.0, data={"reason": object()})
     with pytest.raises(TypeError):
