@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from runner.artifact_store.ledger import Ledger
+from runner.engine.record import CONTROLLER, ENGINE
 from runner.engine.stack import OpenStack
 from runner.errors import RunnerError
 from runner.orchestrators.base import BaseOrchestrator, Submission
@@ -29,7 +30,8 @@ def hand_over(
     store is told by whoever carries the run, and this project's run store as far as it is followed.
     """
     run_id, ledger = deployment.run_id, stack.ledger
-    data = facts_of(deployment) | {"detached": True} | ({"resumed": True} if stack.done is not None else {})
+    data = facts_of(deployment) | {"detached": True, "walker": _walker(orchestrator)}
+    data |= {"resumed": True} if stack.done is not None else {}
     started = Event("run_started", run_id, time.time(), data=data)
     before = ledger.events(run_id) or []
     is_there = bool(before) and stack.done is None  # submitted twice: it goes on as it does
@@ -91,6 +93,12 @@ def tell_the_end(ledger: Ledger, run_id: str, told: Iterable[Event]) -> None:
     before = ledger.events(run_id) or []
     if fold(before).status not in ENDED:
         ledger.write_events(run_id, [*before, *told])
+
+
+def _walker(orchestrator: BaseOrchestrator) -> str:
+    """Who walks the run's steps: a controller of ours, which says so in the ledger, or the engine itself."""
+    ours = type(orchestrator).control is not BaseOrchestrator.control
+    return CONTROLLER if ours else ENGINE
 
 
 def _since_begun(store: SqliteRunStore | None, run_id: str) -> list[Event]:

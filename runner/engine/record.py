@@ -17,6 +17,8 @@ from runner.run_store.sqlite import SqliteRunStore
 
 INTERRUPTED = "interrupted"
 """The status of a run whose process is gone before the run had ended: `runs resume` goes on with it."""
+CONTROLLER, ENGINE = "controller", "engine"
+"""Who walks a run that its engine carries without us, as its first event says."""
 ANOTHER = 180.0  # seconds that an engine may take to start a controller in place of one that was killed
 PERIOD = 3.0  # seconds between two writes of a run's record while it goes on, where that is read from elsewhere
 
@@ -109,7 +111,7 @@ def recorded(ledger: Ledger, run_id: str, resume: str = "", *, alone: bool = Fal
     if events and not (walker and walker.alive):
         events = ledger.events(run_id) or events  # it may have ended, and told so, before its process let go of it
     # An engine has it, or will as soon as there is room: nobody of ours walks it, and so nobody of ours can be gone.
-    by_engine = walker is None and (events is None or is_detached(events))
+    by_engine = is_walked_by_engine(events) or (walker is None and (events is None or is_detached(events)))
     alive = walker is not None and walker.alive and not alone
     if events is None or not (alive and ledger.remote):
         events = _with_what_is_left(ledger, run_id, events, by_engine=by_engine)
@@ -145,6 +147,11 @@ def later(mine: Recorded, other: Recorded | None) -> Recorded:
 def is_detached(events: Iterable[Event]) -> bool:
     """Whether these events are those of a run that its engine carries without whoever submitted it."""
     return any(event.event == "run_started" and event.data.get("detached") for event in events)
+
+
+def is_walked_by_engine(events: Iterable[Event] | None) -> bool:
+    """Whether no controller of ours walks the run of these events: whoever held it did not for that."""
+    return any(event.event == "run_started" and event.data.get("walker") == ENGINE for event in events or ())
 
 
 def _with_what_is_left(

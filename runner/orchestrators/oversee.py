@@ -66,8 +66,7 @@ def what_is_left(deployment: Deployment, done: Mapping[str, Mapping[str, Artifac
 
 def _the_end(following: Following, seen: Seen) -> Happened:
     words = "" if following.is_over or seen.status == SUCCEEDED else seen.message
-    if seen.status == CANCELLED and not following.failed:
-        following.cancelled = True
+    following.cancelled = following.cancelled or seen.status == CANCELLED
     if seen.status == SUCCEEDED and not following.is_over:
         words = "its engine says that it has succeeded, and its artifact store has nothing of these steps"
     yield from following.steps_left(words)
