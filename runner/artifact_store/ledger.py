@@ -3,6 +3,7 @@
 ```
 runs/<run>/deployment.json
 runs/<run>/events.json          the run's events, by who walks it: at its start, at its end, in buckets also meanwhile
+runs/<run>/submissions/<n>.json what carries it, in engines that know no ids of ours
 runs/<run>/walks/<n>.json       who walks it, in buckets; the highest number counts
 runs/<run>/walker.lock          who walks it, in folders: locked as long as that process lives
 runs/<run>/cancel
@@ -110,6 +111,21 @@ class Ledger:
     def submission(self, run_id: str) -> dict[str, Any]:
         """The handle to what the engine was given; empty where none was kept."""
         return self._read(f"runs/{run_id}/submission.json", lambda record: dict(record["handle"])) or {}
+
+    def claims(self, run_id: str) -> list[dict[str, Any]]:
+        """The handles that were claimed for a run, the first submission's first."""
+        names = (name.removesuffix(".json") for name in self.store.names(f"runs/{run_id}/submissions/"))
+        numbers = sorted(int(name) for name in names if name.isdecimal())
+        found = [self._read(_claim_key(run_id, number), lambda record: dict(record["handle"])) for number in numbers]
+        return [handle for handle in found if handle is not None]
+
+    def claim(self, run_id: str, number: int, handle: Mapping[str, Any]) -> dict[str, Any]:
+        """Say that this is what carries a run, submitted for the `number`th time; gives the handle of whoever was first
+        to say so."""
+        if self.store.put_if_absent(_claim_key(run_id, number), _encoded({"handle": dict(handle)})):
+            return dict(handle)
+        found = self._read(_claim_key(run_id, number), lambda record: dict(record["handle"]))
+        return dict(handle) if found is None else found
 
     def write_events(self, run_id: str, events: Iterable[Event] | str) -> None:
         """Put a run's events on record, all of them, in place of those that were there; or a JSON array of them."""
@@ -272,6 +288,10 @@ def _encoded(record: Mapping[str, Any]) -> bytes:
 
 def _events_from(record: Mapping[str, Any]) -> list[Event]:
     return [Event(**{key: fields[key] for key in Event._fields if key in fields}) for fields in record["events"]]
+
+
+def _claim_key(run_id: str, number: int) -> str:
+    return f"runs/{run_id}/submissions/{number}.json"
 
 
 def _result_key(run_id: str, step: str, attempt: int) -> str:

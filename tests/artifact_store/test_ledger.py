@@ -227,3 +227,11 @@ def test_settings_are_the_stores(ledger: Ledger, store: LocalArtifactStore) -> N
 def test_records_say_their_version(ledger: Ledger, store: LocalArtifactStore) -> None:
     ledger.write_result(a_result())
     assert json.loads(store.get("runs/r1/steps/fit/2/result.json"))["version"] == 1
+
+
+def test_what_carries_a_run_is_what_was_claimed_first(ledger: Ledger) -> None:
+    assert ledger.claims("r1") == []
+    assert ledger.claim("r1", 1, {"run": "a"}) == {"run": "a"}
+    assert ledger.claim("r1", 1, {"run": "b"}) == {"run": "a"}
+    assert ledger.claim("r1", 2, {"run": "c"}) == {"run": "c"}
+    assert ledger.claims("r1") == [{"run": "a"}, {"run": "c"}]
