@@ -29,10 +29,14 @@ def checks(settings: KubeflowSettings, secret: Callable[[str], str]) -> Iterator
     try:
         service = connect(settings, secret)
         yield Check("Kubeflow", True, f"{service.host} answers{_version(service.health())}")
+    except EngineError as error:
+        yield Check("Kubeflow", False, error.message, error.help)
+        return
+    try:
         service.runs(NO_RUN)
         yield Check("runs", True, f"runs {_where(settings)}can be looked at")
     except EngineError as error:
-        yield Check("Kubeflow", False, error.message, error.help)
+        yield Check("runs", False, error.message, error.help)
 
 
 def _version(health: dict[str, object]) -> str:

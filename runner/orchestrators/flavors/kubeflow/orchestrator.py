@@ -96,7 +96,9 @@ class KubeflowOrchestrator(BaseOrchestrator):
         left = what_is_left(deployment, stack.done)
         documents = bundle.documents if left is deployment else self.compile(left).documents
         stack.ledger.write_blueprint(left)
-        kubeflows_id = submitting.submit(self._service(stack), deployment, documents, self.settings, again=again)
+        kubeflows_id = submitting.submit(
+            self._service(stack), stack.ledger, deployment, documents, self.settings, again=again
+        )
         return Submission(bundle.run_id, self.flavor, {"run": kubeflows_id, "known": known})
 
     def watch(self, submission: Submission, stack: StackLike) -> Iterator[Event | LogLines]:
@@ -114,8 +116,10 @@ class KubeflowOrchestrator(BaseOrchestrator):
         """Have Kubeflow end the run, and with it its pods."""
         from runner.orchestrators.flavors.kubeflow import submitting  # as above
 
-        deployment = stack.ledger.deployment(submission.run_id)
-        submitting.cancel(self._service(stack), deployment, submission.handle.get("run", ""))
+        service, ledger = self._service(stack), stack.ledger
+        run = submission.handle.get("run") or submitting.last_of(service, ledger, ledger.deployment(submission.run_id))
+        if run:
+            service.terminate(run)
 
     def url(self, submission: Submission) -> str | None:
         """The run's page in Kubeflow's own interface, where that has an address."""
@@ -123,18 +127,12 @@ class KubeflowOrchestrator(BaseOrchestrator):
         return f"{host.rstrip('/')}/#/runs/details/{run}" if host and run else None
 
     def _look(self, submission: Submission, deployment: Deployment, stack: StackLike) -> Callable[[], Seen]:
-        from runner.orchestrators.flavors.kubeflow import reading, submitting  # as above
+        from runner.orchestrators.flavors.kubeflow import submitting  # as above
+        from runner.orchestrators.flavors.kubeflow.looking import Look
 
         tasks = {task: step for step, task in task_names(deployment.steps).items()}
-        service, run_id = self._service(stack), submission.handle.get("run")
-
-        def look() -> Seen:
-            if run_id:
-                return reading.seen(service.run(run_id), tasks)
-            *_, last = [None, *submitting.runs_of(service, deployment)]
-            return reading.seen(last, tasks)
-
-        return look
+        service, ledger = self._service(stack), stack.ledger
+        return Look(service, submission.handle.get("run") or submitting.last_of(service, ledger, deployment), tasks)
 
     def _service(self, stack: StackLike) -> Any:
         from runner.orchestrators.flavors.kubeflow.service import connect  # as above

@@ -1,13 +1,15 @@
 """What Kubeflow says of a run, read: from its API's run, as plain data, to what `oversee` understands. Pure.
 
 The run is a V2beta1Run of https://www.kubeflow.org/docs/components/pipelines/reference/api/kubeflow-pipeline-api-spec.
-Its task details are made from Argo's nodes: beside one for each task there are drivers, executors and the root.
+Its task details are made from the nodes of an Argo workflow: beside one for each task there are drivers, executors and
+the root. Why something failed or waits they do not tell, the workflow itself does: names of its nodes are paths, as in
+`train-x7k2p.root.fit.executor(0)`, and each may have a message.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 from runner.orchestrators.base import Seen, StepSeen
 from runner.records import CANCELLED, FAILED, PENDING, RUNNING, SKIPPED, SUCCEEDED
@@ -23,45 +25,88 @@ STATES = {
     "PAUSED": PENDING,
 }
 """V2beta1RuntimeState → status. One that is not here, of a version to come, counts as running."""
+ENDS = ("SUCCEEDED", "FAILED", "CANCELED", "SKIPPED")
 GONE = Seen(FAILED, "Kubeflow has no such run any more: it was deleted there")
-_Detail = Mapping[str, Any]
+DRIVER, EXECUTOR = "-driver", "executor"
+"""What the nodes of a task are called, beside its own."""
 
 
-def seen(run: Mapping[str, Any] | None, tasks: Mapping[str, str]) -> Seen:
+class Words(NamedTuple):
+    """What a workflow says: of the whole, and of tasks that have failed or wait, by their names."""
+
+    run: str = ""
+    failed: Mapping[str, str] = {}
+    waits: Mapping[str, str] = {}
+
+
+SILENCE = Words()
+
+
+def seen(run: Mapping[str, Any] | None, tasks: Mapping[str, str], words: Words = SILENCE) -> Seen:
     """What this run says; `tasks` are the steps' names by those of their tasks. None is a run that is not there."""
     if run is None:
         return GONE
-    details = (run.get("run_details") or {}).get("task_details") or []
-    steps = {tasks[name]: _step(each, details) for each in details if (name := each.get("display_name")) in tasks}
-    status = STATES.get(run.get("state") or "PENDING", RUNNING)
-    return Seen(RUNNING if status == PENDING else status, _message(run), steps)
+    steps = {}
+    for detail in _details(run):
+        if step := tasks.get(str(detail.get("display_name"))):
+            steps[step] = _step(detail, words)
+    for task, message in words.failed.items():  # of one whose driver failed there may be no entry of its own
+        if task in tasks and steps.get(tasks[task], StepSeen(PENDING)).status == PENDING and _state(run) == FAILED:
+            steps[tasks[task]] = StepSeen(FAILED, message)
+    status = _state(run)
+    if status == FAILED and any(each.get("state") == "CANCELING" for each in run.get("state_history") or ()):
+        status = CANCELLED  # a run that somebody ended has failed, says Kubeflow
+    return Seen(RUNNING if status == PENDING else status, _message(run) or words.run, steps)
 
 
 def is_over(run: Mapping[str, Any]) -> bool:
     """Whether a run goes on no more, and is not about to."""
-    return run.get("state") in ("SUCCEEDED", "FAILED", "CANCELED", "SKIPPED")
+    return run.get("state") in ENDS
 
 
-def _step(detail: _Detail, details: list[_Detail]) -> StepSeen:
-    status = STATES.get(detail.get("state") or "PENDING", RUNNING)
-    if status not in (PENDING, RUNNING, FAILED):
-        return StepSeen(status)
-    words = [message for each in _beneath(detail, details) if (message := _message(each))]
-    return StepSeen(status, words[-1] if words else "")
+def wants_words(run: Mapping[str, Any], tasks: Iterable[str]) -> tuple[str, ...]:
+    """What of a run only its workflow explains: tasks that have failed, and that something waits to begin. Empty for
+    nothing; the same as before where nothing new is to be explained."""
+    details, tasks = _details(run), set(tasks)
+    failed = [each["display_name"] for each in details if each.get("state") == "FAILED"]
+    found = {name for name in failed if name in tasks or name.removesuffix(DRIVER) in tasks}
+    found |= {"run"} if run.get("state") == "FAILED" else set()
+    pods = (each for each in details if str(each.get("display_name")).startswith(EXECUTOR))
+    return (*sorted(found), *(["waits"] if any(each.get("state") == "PENDING" for each in pods) else []))
 
 
-def _beneath(detail: _Detail, details: list[_Detail], seen: frozenset[str] = frozenset()) -> Iterator[_Detail]:
-    """A task's own entry, and then those of its pods: what went wrong stands where it did."""
-    yield detail
-    names = {each.get("task_id") or each.get("pod_name") for each in detail.get("child_tasks") or ()} - {None, *seen}
-    for each in details:
-        if each.get("task_id") in names or each.get("pod_name") in names:
-            yield from _beneath(each, details, seen | names)
+def words_of(workflow: Mapping[str, Any]) -> Words:
+    """What an Argo workflow says."""
+    status = workflow.get("status") or {}
+    failed: dict[str, str] = {}
+    waits: dict[str, str] = {}
+    nodes = (status.get("nodes") or {}).values()
+    for node in sorted(nodes, key=lambda node: (str(node.get("startedAt") or ""), str(node.get("name")))):
+        message, phase = node.get("message") or "", node.get("phase")
+        _, _, path = str(node.get("name")).partition(".root.")
+        if message and path:
+            said = {"Failed": failed, "Error": failed, "Pending": waits}.get(str(phase), {})
+            said[path.partition(".")[0].removesuffix(DRIVER)] = message
+    return Words(status.get("message") or "", failed, waits)
+
+
+def _step(detail: Mapping[str, Any], words: Words) -> StepSeen:
+    status, task = _state(detail), str(detail.get("display_name"))
+    if status == FAILED:
+        return StepSeen(status, _message(detail) or words.failed.get(task, ""))
+    if status in (PENDING, RUNNING):
+        return StepSeen(status, words.waits.get(task, ""))
+    return StepSeen(status)
+
+
+def _state(entry: Mapping[str, Any]) -> str:
+    return STATES.get(entry.get("state") or "PENDING", RUNNING)
+
+
+def _details(run: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return (run.get("run_details") or {}).get("task_details") or []
 
 
 def _message(entry: Mapping[str, Any]) -> str:
-    """Why, in Kubeflow's words: of the entry itself, or of the last state that it came to."""
-    if text := (entry.get("error") or {}).get("message"):
-        return str(text)
-    history: list[Mapping[str, Any]] = entry.get("state_history") or [{}]
-    return str((history[-1].get("error") or {}).get("message") or "")
+    """Why, where a version of Kubeflow tells it."""
+    return str((entry.get("error") or {}).get("message") or "")

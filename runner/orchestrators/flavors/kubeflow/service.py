@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import quote
 
 from runner import integrations
 from runner.errors import EngineError
 from runner.orchestrators.base import Silent
 from runner.orchestrators.flavors.kubeflow.logins import log_in
+from runner.orchestrators.flavors.kubeflow.reading import Words, words_of
 from runner.orchestrators.flavors.kubeflow.settings import KubeflowSettings
 from runner.plan.secrets import secret_names
 
@@ -22,8 +24,9 @@ PAGE = 100  # of a list
 WAITS = (0.5, 1.0, 2.0)  # seconds between tries of what can be tried again
 MAY_PASS = (0, 408, 429, 500, 502, 503, 504)
 NOT_FOUND, CONFLICT = 404, 409
+_INVALID = re.compile("[Ii]nvalid ?[Ii]nput")  # what Kubeflow also answers 500 to, as if it were its own mistake
+_NUMBER = re.compile(r"^\[Errno \d+\] ")
 
-_T = TypeVar("_T")
 Run = dict[str, Any]
 
 
@@ -115,6 +118,15 @@ class Service:
         found = self._listed(self._runs.run_service_list_runs, "runs", _is("IS_SUBSTRING", part_of_name), where)
         return sorted(found, key=lambda run: (run.get("created_at") or "", run["run_id"]))
 
+    def words(self, run_id: str) -> Words:
+        """What the run's workflow says, which only the older API shows."""
+        about: dict[str, Any] = {"path_params": {"run_id": run_id}, "response_type": "object"}
+        about |= {"auth_settings": ["Bearer"], "header_params": {"Accept": "application/json"}}
+        call = self.client.call_api
+        found = self._patiently(lambda: call("/apis/v1beta1/runs/{run_id}", "GET", **about, _request_timeout=SECONDS))
+        text = (found.get("pipeline_runtime") or {}).get("workflow_manifest") or "{}"
+        return words_of(json.loads(text))
+
     def terminate(self, run_id: str) -> None:
         """Have a run end; nothing for one that has ended or is not there."""
         try:
@@ -167,20 +179,24 @@ class Service:
         from urllib3.exceptions import HTTPError
 
         try:
-            answer = self.client.sanitize_for_serialization(call())
+            call()
         except ApiException as error:
             raise self._trouble(int(error.status or 0), str(error.reason or ""), error.body or "") from error
         except HTTPError as error:
             raise Silent(f"{self.host} cannot be reached: {_cause(error)}", _REACH) from error
-        except (ValueError, TypeError, AttributeError, KeyError) as error:  # of the client, which reads what is no JSON
-            message = f"{self.host} answers, and not as Kubeflow Pipelines' API does"
-            raise Refused(message, _NO_API, 200) from error
-        return answer if isinstance(answer, dict) else {}
+        # The client makes an empty object of a page in place of an answer, as that of a login: read what came itself.
+        try:
+            answer = json.loads(self.client.last_response.data or "{}")
+        except ValueError:
+            answer = None
+        if not isinstance(answer, dict):
+            raise Refused(f"{self.host} answers, and not as Kubeflow Pipelines' API does", _NO_API, 200)
+        return answer
 
     def _trouble(self, status: int, reason: str, body: str | bytes) -> EngineError:
         """An answer that is none, in words: Kubeflow's own where it gives some."""
         said = _said(body)
-        if status in MAY_PASS:
+        if status in MAY_PASS and not _INVALID.search(said):
             told = f"Kubeflow answers {status} {reason}" if status else f"{self.host} cannot be reached: {reason}"
             return Silent(f"{told}{': ' * bool(said)}{said}", _REACH)
         if status == 401:
@@ -190,7 +206,8 @@ class Service:
             return Refused(f"Kubeflow does not allow that {where}(403){': ' * bool(said)}{said}", _RIGHTS, status)
         if status == NOT_FOUND and not said:
             return Refused(f"there is no Kubeflow Pipelines API at {self.host} (404)", _NO_API, status)
-        return Refused(f"Kubeflow refuses it ({status}): {said or reason}", None, status)
+        help = "set user_namespace in the stack: this Kubeflow serves several users" if "multi-user" in said else None
+        return Refused(f"Kubeflow refuses it ({status}): {said or reason}", help, status)
 
 
 _REACH = "is Kubeflow up, and can it be reached from here? look at kubeflow_hostname or kubernetes_context"
@@ -212,9 +229,20 @@ def _through_the_cluster(configuration: Any, settings: KubeflowSettings) -> None
     except config.ConfigException as error:
         help = "is there a kubeconfig that has it? KUBECONFIG names it; list them: kubectl config get-contexts"
         raise EngineError(f"no way to the cluster of context '{context}' is known: {error}", help) from error
-    if "BearerToken" in configuration.api_key:  # as newer versions of its SDK call it
-        configuration.api_key["authorization"] = configuration.api_key["BearerToken"]
-    configuration.host = configuration.host.rstrip("/") + PROXY.format(quote(settings.kubeflow_namespace))
+    renew = configuration.refresh_api_key_hook
+
+    def lead(configuration: Any) -> None:
+        """Before each request, since a login that is renewed also sets the address anew, and this hook itself."""
+        if renew is not None:
+            renew(configuration)
+        if "BearerToken" in configuration.api_key:  # as newer versions of the cluster's SDK call it
+            configuration.api_key["authorization"] = configuration.api_key["BearerToken"]
+        if not configuration.host.endswith(path):
+            configuration.host = configuration.host.rstrip("/") + path
+        configuration.refresh_api_key_hook = lead
+
+    path = PROXY.format(quote(settings.kubeflow_namespace))
+    lead(configuration)
 
 
 def _is(operation: str, text: str) -> str:
@@ -242,4 +270,4 @@ def _said(body: str | bytes) -> str:
 def _cause(error: Exception) -> str:
     """The innermost words of an error of the connection."""
     reason = getattr(error, "reason", None) or error.__cause__ or error
-    return str(reason).rpartition(": ")[2] or type(error).__name__
+    return _NUMBER.sub("", str(reason).rpartition(": ")[2]) or type(error).__name__

@@ -1,4 +1,8 @@
-"""A run given to Kubeflow once, whoever asks how often; found there again; ended."""
+"""A run given to Kubeflow once, whoever asks how often; found there again; ended.
+
+Kubeflow gives its runs ids of its own and takes as many of one name as it is asked for. So whoever has started one says
+so in the artifact store, where of two that do only one is first: the other one ends what it has started.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from runner.errors import EngineError
-from runner.orchestrators.base import Silent
+from runner.orchestrators.base import LedgerLike, Silent
 from runner.orchestrators.container import mark_of
 from runner.orchestrators.flavors.kubeflow.reading import is_over
 from runner.orchestrators.flavors.kubeflow.service import Run, Service
@@ -26,7 +30,7 @@ def body(deployment: Deployment, documents: Mapping[str, Any], settings: Kubeflo
     if isinstance(spec, tuple):
         spec = dict(zip(("pipeline_spec", "platform_spec"), spec, strict=True))
     found = {
-        "display_name": _name(deployment.pipeline, deployment.run_id) + (f" ({number})" if number > 1 else ""),
+        "display_name": name_of(deployment, number),
         "description": description(deployment),
         "pipeline_spec": spec,
         "runtime_config": {"parameters": {RUN_ID: deployment.run_id}},
@@ -35,46 +39,69 @@ def body(deployment: Deployment, documents: Mapping[str, Any], settings: Kubeflo
     return {name: value for name, value in found.items() if value}
 
 
+def name_of(deployment: Deployment, number: int) -> str:
+    """What people see of a run."""
+    return f"{deployment.pipeline[:LONGEST]} {deployment.run_id}" + (f" ({number})" if number > 1 else "")
+
+
 def description(deployment: Deployment) -> str:
     """What people read beside the run's name, and it is known by: ids of runs are unique in an artifact store only."""
     mark = mark_of(deployment.run_id, deployment.artifact_store)
     return f"run {deployment.run_id} of runner, stack {deployment.stack}, mark {mark}"
 
 
-def runs_of(service: Service, deployment: Deployment) -> list[Run]:
-    """The runs in Kubeflow that carry a run of ours, the oldest first."""
-    known = description(deployment)
-    return [run for run in service.runs(deployment.run_id) if run.get("description") == known]
-
-
 def submit(
-    service: Service, deployment: Deployment, documents: Mapping[str, Any], settings: KubeflowSettings, *, again: bool
+    service: Service,
+    ledger: LedgerLike,
+    deployment: Deployment,
+    documents: Mapping[str, Any],
+    settings: KubeflowSettings,
+    *,
+    again: bool,
 ) -> str:
     """Start a run, unless it is there; the id that Kubeflow knows it by. `again` for one that is to go on: then what is
     there of it must have ended. Raises EngineError."""
-    experiment = service.experiment(settings.experiment or deployment.pipeline)
-    before = runs_of(service, deployment)
-    if again:
-        _until_all_are_over(service, before, deployment.run_id)
-    elif before:
-        return str(before[0]["run_id"])
-    made = body(deployment, documents, settings, len(before) + 1) | {"experiment_id": experiment}
-    mine = _created(service, deployment, made, len(before))
-    rivals = runs_of(service, deployment)[len(before) :]
-    if rivals and rivals[0]["run_id"] != mine:  # two asked at the same moment, and the other one was first
+    run_id, claims = deployment.run_id, ledger.claims(deployment.run_id)
+    if claims and not again:
+        return str(claims[0]["run"])
+    for each in claims:
+        _until_it_is_over(service, str(each["run"]), run_id)
+    number = len(claims) + 1
+    found = _of_this_number(service, deployment, number)
+    if found:
+        mine = str(found[0]["run_id"])  # of somebody who came no further than to start it
+    else:
+        experiment = service.experiment(settings.experiment or deployment.pipeline)
+        made = body(deployment, documents, settings, number) | {"experiment_id": experiment}
+        mine = _created(service, deployment, made, number)
+    carries = str(ledger.claim(run_id, number, {"run": mine})["run"])
+    if carries != mine:
         service.terminate(mine)
-        return str(rivals[0]["run_id"])
-    return mine
+    return carries
 
 
-def _created(service: Service, deployment: Deployment, made: Run, known: int) -> str:
+def last_of(service: Service, ledger: LedgerLike, deployment: Deployment) -> str:
+    """The id of what carries a run, or did last, where nobody kept it; empty where nothing does."""
+    claims = ledger.claims(deployment.run_id)
+    if claims:
+        return str(claims[-1]["run"])
+    found = _of_this_number(service, deployment, 1)
+    return str(found[0]["run_id"]) if found else ""
+
+
+def _of_this_number(service: Service, deployment: Deployment, number: int) -> list[Run]:
+    name, known = name_of(deployment, number), description(deployment)
+    found = service.runs(deployment.run_id)
+    return [run for run in found if run.get("display_name") == name and run.get("description") == known]
+
+
+def _created(service: Service, deployment: Deployment, made: Run, number: int) -> str:
     """Ask until it is there: when an answer is lost, what was asked for may have been done."""
     for left in reversed(range(TRIES)):
         try:
             return str(service.create(made)["run_id"])
         except Silent:
-            found = runs_of(service, deployment)[known:]
-            if found:
+            if found := _of_this_number(service, deployment, number):
                 return str(found[0]["run_id"])
             if not left:
                 raise
@@ -82,30 +109,13 @@ def _created(service: Service, deployment: Deployment, made: Run, known: int) ->
     raise AssertionError("unreachable")
 
 
-def _until_all_are_over(service: Service, runs: list[Run], run_id: str) -> None:
+def _until_it_is_over(service: Service, kubeflows_id: str, run_id: str) -> None:
     """The last step of a run tells its end before Kubeflow does."""
     give_up = time.monotonic() + WINDS_DOWN
-    for run in runs:
-        now: Run | None = run
-        while now is not None and not is_over(now) and time.monotonic() < give_up:
-            time.sleep(LOOK)
-            now = service.run(str(run["run_id"]))
-        if now is not None and not is_over(now):
+    while (run := service.run(kubeflows_id)) is not None and not is_over(run):
+        if time.monotonic() > give_up:
             raise EngineError(
                 f"run '{run_id}' is still going in Kubeflow, as '{run['display_name']}'",
                 f"stop it first: runner runs cancel {run_id}",
             )
-
-
-def cancel(service: Service, deployment: Deployment, kubeflows_id: str) -> None:
-    """End it, by the id it is known to have or whichever it has."""
-    if kubeflows_id:
-        service.terminate(kubeflows_id)
-        return
-    for run in runs_of(service, deployment):
-        if not is_over(run):
-            service.terminate(str(run["run_id"]))
-
-
-def _name(pipeline: str, run_id: str) -> str:
-    return f"{pipeline[:LONGEST]} {run_id}"
+        time.sleep(LOOK)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from runner.orchestrators.base import Seen, StepSeen
-from runner.orchestrators.flavors.kubeflow.reading import GONE, is_over, seen
+from runner.orchestrators.flavors.kubeflow.reading import GONE, is_over, seen, wants_words, words_of
 
 TASKS = {"fit-it": "fit_it", "load": "load"}
 
@@ -42,27 +42,60 @@ def test_tasks_are_steps_and_all_else_is_passed_over() -> None:
     assert seen(run("RUNNING", *details), TASKS).steps == {"fit_it": StepSeen("running")}
 
 
-def test_why_a_step_failed_stands_where_its_pod_is() -> None:
-    task = detail("fit-it", "FAILED", task_id="1", child_tasks=[{"task_id": "2"}, {"pod_name": "p"}])
-    driver = detail("fit-it-driver", "SUCCEEDED", task_id="2")
-    pod = detail("executor", "FAILED", pod_name="p", error={"code": 2, "message": "OOMKilled (exit code 137)"})
-    found = seen(run("RUNNING", task, driver, pod), TASKS)
+def node(path: str, phase: str, message: str = "", at: str = "") -> dict[str, Any]:
+    return {"name": f"wf.root.{path}", "phase": phase, "message": message, "startedAt": at}
+
+
+def workflow(*nodes: dict[str, Any], message: str = "") -> dict[str, Any]:
+    return {"status": {"message": message, "nodes": {str(number): each for number, each in enumerate(nodes)}}}
+
+
+def test_why_a_step_failed_stands_at_its_last_pod() -> None:
+    words = words_of(
+        workflow(
+            node("fit-it.executor(1)", "Failed", "OOMKilled (exit code 137)", "02"),
+            node("fit-it.executor(0)", "Failed", "Error (exit code 1)", "01"),
+            node("fit-it", "Failed"),
+        )
+    )
+    assert words.failed == {"fit-it": "OOMKilled (exit code 137)"}
+    found = seen(run("RUNNING", detail("fit-it", "FAILED")), TASKS, words)
     assert found.steps["fit_it"] == StepSeen("failed", "OOMKilled (exit code 137)")
 
 
+def test_a_driver_that_failed_is_its_tasks_failure() -> None:
+    words = words_of(workflow(node("fit-it-driver", "Error", "no such secret")))
+    found = seen(run("FAILED", detail("fit-it-driver", "FAILED")), TASKS, words)
+    assert found.steps["fit_it"] == StepSeen("failed", "no such secret")
+
+
 def test_why_a_step_waits_is_told() -> None:
-    history = [{"state": "PENDING", "error": {"message": "ImagePullBackOff"}}]
-    found = seen(run("RUNNING", detail("load", "PENDING", state_history=history)), TASKS)
-    assert found.steps == {"load": StepSeen("pending", "ImagePullBackOff")}
+    words = words_of(workflow(node("load.executor", "Pending", "ImagePullBackOff")))
+    found = seen(run("RUNNING", detail("load", "RUNNING"), detail("executor", "PENDING")), TASKS, words)
+    assert found.steps == {"load": StepSeen("running", "ImagePullBackOff")}
 
 
-def test_entries_that_lead_in_a_circle_are_read_once() -> None:
-    entry = detail("load", "FAILED", task_id="1", child_tasks=[{"task_id": "1"}], error={"message": "no"})
-    assert seen(run("FAILED", entry), TASKS).steps["load"].message == "no"
+def test_words_are_wanted_for_what_failed_or_waits_alone() -> None:
+    going = run("RUNNING", detail("load", "SUCCEEDED"), detail("fit-it", "RUNNING"), detail("executor", "RUNNING"))
+    assert wants_words(going, TASKS) == ()
+    bad = run("RUNNING", detail("fit-it", "FAILED"), detail("executor", "FAILED"), detail("executor", "PENDING"))
+    assert wants_words(bad, TASKS) == ("fit-it", "waits")
+    assert wants_words(run("FAILED", detail("load-driver", "FAILED")), TASKS) == ("load-driver", "run")
+
+
+def test_a_run_that_somebody_ended_is_cancelled_though_kubeflow_says_failed() -> None:
+    history = [{"state": "RUNNING"}, {"state": "CANCELING"}, {"state": "FAILED"}]
+    assert seen(run("FAILED", state_history=history), TASKS).status == "cancelled"
+
+
+def test_a_task_that_is_left_out_has_no_state() -> None:
+    assert seen(run("FAILED", {"display_name": "load"}), TASKS).steps == {"load": StepSeen("pending")}
 
 
 def test_why_a_run_failed_is_told() -> None:
     assert seen(run("FAILED", error={"code": 13, "message": "no quota"}), TASKS) == Seen("failed", "no quota")
+    words = words_of(workflow(message="child 'x' failed"))
+    assert seen(run("FAILED"), TASKS, words).message == "child 'x' failed"
 
 
 def test_a_run_that_is_not_there_has_failed() -> None:
