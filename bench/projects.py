@@ -31,6 +31,12 @@ import time
 def burn(i, seconds):
     return use_cpu(seconds) and i
 '''
+ENGINES = {
+    "kubeflow": "orchestrator: {flavor: kubeflow, kubernetes_context: c}\n"
+    "artifact_store: {flavor: s3, path: 's3://bucket/prefix'}\n",
+    "vertex": "orchestrator: {flavor: vertex, project: my-project-123, location: europe-west4}\n"
+    "artifact_store: {flavor: gcs, path: 'gs://bucket/prefix'}\n",
+}
 NAPS = '''"""Steps that wait."""
 
 import time
@@ -150,6 +156,13 @@ def docker_stack(project: Path, *, max_parallel: int = 1) -> Path:
     """A stack whose steps are containers."""
     path = project / f"stack-docker-{max_parallel}.yaml"
     path.write_text(f"kind: stack\nname: d\norchestrator: {{flavor: local_docker, max_parallel: {max_parallel}}}\n")
+    return path
+
+
+def engine_stack(project: Path, flavor: str) -> Path:
+    """A stack of an engine that is compiled for and never asked."""
+    path = project / f"stack-{flavor}.yaml"
+    path.write_text(f"kind: stack\nname: e\n{ENGINES[flavor]}")
     return path
 
 

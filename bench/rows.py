@@ -97,6 +97,23 @@ def documents(setting: Setting) -> Iterator[Row]:
         yield Row(f"{name} 10,000 steps, peak memory", _megabytes(found[name]), None, "", 500, "MB")
 
 
+def compiling(setting: Setting) -> Iterator[Row]:
+    """A pipeline of 1,000 steps as an engine's own document, beside its plan."""
+    project = projects.large(setting.folder / "compiled", 1000)
+    plan = [RUNNER, "plan", "pipeline.yaml", "--stack", str(projects.stack(project))]
+    for flavor in projects.ENGINES:
+        stack = str(projects.engine_stack(project, flavor))
+        compiled = [RUNNER, "compile", "pipeline.yaml", "--stack", stack, "-o", "compiled"]
+        found = take_turns(
+            {
+                "plan": Contestant(plan, project, [project / ".runner"]),
+                "compile": Contestant(compiled, project, [project / "compiled"]),
+            },
+            setting.times(5),
+        )
+        yield _row(f"compile 1,000 steps for {flavor}", found["compile"], found["plan"], "their plan", 3)
+
+
 def repository(setting: Setting) -> Iterator[Row]:
     """All problems of a repository of 1,000 documents, one in twenty with a mistake."""
     project = projects.repository(setting.folder / "repository", 1000)
@@ -201,6 +218,7 @@ def kubernetes(setting: Setting) -> Iterator[Row]:
 GROUPS: dict[str, Callable[[Setting], Iterator[Row]]] = {
     "startup": startup,
     "documents": documents,
+    "compile": compiling,
     "repository": repository,
     "chain": chains,
     "none": in_process,
