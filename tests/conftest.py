@@ -16,6 +16,8 @@ pytest_plugins = [
     "docker_bench",
     "pod_bench",
     "podman_service",
+    "kubeflow_service",
+    "vertex_service",
 ]  # from tests/engines
 
 settings.register_profile("runner", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)

@@ -12,8 +12,9 @@ import yaml
 from runner.engine.prepare import Request, compiled, prepare
 from runner.errors import CannotPlan
 from runner.orchestrators import registry
-from runner.orchestrators.flavors.kubeflow import RETRYING, KubeflowStepSettings
-from runner.orchestrators.flavors.vertex import VertexSettings
+from runner.orchestrators.flavors.kubeflow.refusals import RETRYING
+from runner.orchestrators.flavors.kubeflow.settings import KubeflowStepSettings
+from runner.orchestrators.flavors.vertex.settings import VertexSettings
 from runner.project import find_project
 from runner.spec.resources import Resources
 
@@ -102,8 +103,9 @@ def test_nothing_that_a_stack_of_vertex_may_say_is_left_out() -> None:
 @pytest.mark.parametrize("flavor", STACKS)
 def test_an_address_of_this_machine_is_out_of_reach(flavor: str) -> None:
     kind = registry.flavor(flavor)
+    settings = kind.Settings.model_construct(location="europe-west4")
     here = {"artifact_store": {"flavor": "gcs", "path": "gs://b", "endpoint_url": "http://localhost:9000"}}
-    assert [each.code for each in kind(kind.Settings.model_construct()).beside([], here)] == ["unreachable-address"]
+    assert [each.code for each in kind(settings).beside([], here)] == ["unreachable-address"]
     assert "`unreachable-address`" in (DOCS / f"{flavor}.md").read_text("utf-8")
 
 

@@ -52,6 +52,6 @@ def test_every_flavor_as_json(runner: Run) -> None:
 
 def test_one_flavor_as_json(runner: Run) -> None:
     facts = json.loads(runner("vertex", "--format", "json"))
-    assert (facts["available"], facts["remote"], facts["traits"]["cost"]) == (False, True, "per use")
+    assert (facts["available"], facts["remote"], facts["traits"]["cost"]) == (True, True, "per use")
     assert facts["settings"]["project"]["required"] and facts["settings"]["project"]["type"] == "text"
     assert {"schedule", "foreach", "when", "expand"} <= set(facts["not_yet"])

@@ -111,7 +111,10 @@ def test_a_stack_that_is_not_there(runner: Run) -> None:
 
 
 def test_what_cannot_run_yet_says_so_and_leaves_nothing(runner: Run) -> None:
-    code, out, err = runner("run", "digits.yaml", "--stack", "vertex")
+    later = "{flavor: databricks, host: 'https://d.example.com', node_type_id: n, spark_version: 15.4.x-scala2.12}"
+    Path("stacks/later.yaml").write_text(f"kind: stack\nname: later\norchestrator: {later}\n{STACK.splitlines()[-1]}\n")
+    Path("plain.yaml").write_text("kind: pipeline\nname: plain\nsteps: {a: {entrypoint: 'steps:load'}}\n")
+    code, out, err = runner("run", "plain.yaml", "--stack", "later")
     assert (code, out) == (5, "")
-    assert "cannot run anything on flavor 'vertex' yet" in err and "flavors that can run now: local" in err
+    assert "cannot run anything on flavor 'databricks' yet" in err and "flavors that can run now: local" in err
     assert not Path(".runner/runner.db").exists()

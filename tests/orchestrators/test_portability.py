@@ -121,8 +121,8 @@ def test_an_unreachable_store_is_refused_in_these_words() -> None:
 
 def test_what_cannot_run_yet_names_what_can() -> None:
     require_available(as_it_comes(FLAVORS["local"]))
-    with pytest.raises(EngineError, match="cannot run anything on flavor 'vertex' yet") as caught:
-        require_available(as_it_comes(FLAVORS["vertex"]))
+    with pytest.raises(EngineError, match="cannot run anything on flavor 'airflow' yet") as caught:
+        require_available(as_it_comes(FLAVORS["airflow"]))
     assert (caught.value.help or "").partition("flavors that can run now: ")[2].startswith("local, local_docker")
 
 

@@ -1,0 +1,1 @@
+"""The vertex flavor: the document that Kubeflow walks, walked by Vertex AI Pipelines."""
