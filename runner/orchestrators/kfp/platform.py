@@ -32,7 +32,10 @@ def platform_document(
                 "podMetadata": _metadata(deployment, step),
                 "imagePullPolicy": step.settings.get("image_pull_policy"),
                 "imagePullSecret": [_secret(name) for name in pull_secrets],
-                "emptyDirMounts": _shm(step.resources),
+                "pvcMount": [_claim(each) for each in _volumes(step, "persistent_volume_claim")],
+                "secretAsVolume": [_files(each, "secret") for each in _volumes(step, "secret")],
+                "configMapAsVolume": [_files(each, "configMap") for each in _volumes(step, "config_map")],
+                "emptyDirMounts": [*_shm(step.resources), *_empty(step)],
             }
         )
         for step in deployment.steps.values()
@@ -86,6 +89,31 @@ def _shm(resources: Mapping[str, Any]) -> list[dict[str, str]]:
     if not resources.get("shm"):
         return []
     return [{"volumeName": SHM, "mountPath": SHM_PATH, "medium": "Memory", "sizeLimit": size(resources["shm"])}]
+
+
+def _volumes(step: DeployedStep, kind: str) -> list[dict[str, Any]]:
+    return [each for each in step.settings.get("volumes", ()) if each.get(kind) is not None]
+
+
+def _claim(volume: Mapping[str, Any]) -> dict[str, Any]:
+    name = volume["persistent_volume_claim"]
+    found = {"constant": name, "pvcNameParameter": {"runtimeValue": {"constant": name}}}
+    return _said({**found, "mountPath": volume["mount_path"], "subPath": volume.get("sub_path")})
+
+
+def _files(volume: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    """A Secret's or a ConfigMap's keys as files; one that is missing keeps the pod from starting unless it is said that
+    it need not be there."""
+    name = volume["secret" if kind == "secret" else "config_map"]
+    found = {f"{kind}Name": name, f"{kind}NameParameter": {"runtimeValue": {"constant": name}}}
+    return {**found, "mountPath": volume["mount_path"], "optional": bool(volume.get("optional"))}
+
+
+def _empty(step: DeployedStep) -> list[dict[str, str]]:
+    return [
+        {"volumeName": f"empty-{number}", "mountPath": each["mount_path"], "sizeLimit": size(each["empty_dir"])}
+        for number, each in enumerate(_volumes(step, "empty_dir"), 1)
+    ]
 
 
 def _said(fields: Mapping[str, Any]) -> dict[str, Any]:

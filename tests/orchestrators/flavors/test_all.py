@@ -48,7 +48,9 @@ FULL: dict[str, tuple[str, str]] = {
         "user_namespace: ml, experiment: e, synchronous: true, username: u, password: '${secrets.P}', "
         "token: null, ca_certificate: certs/ca.pem, service_account_name: a, image_pull_secrets: [a], "
         "gpu_resource: nvidia.com/gpu, gpu_type_label: a.b/c}",
-        "{node_selectors: {a: b}, tolerations: [{}], labels: {a: b}, annotations: {a: b}, image_pull_policy: Never}",
+        "{node_selectors: {a: b}, tolerations: [{}], labels: {a: b}, annotations: {a: b}, image_pull_policy: Never, "
+        "volumes: [{mount_path: /a, persistent_volume_claim: c, sub_path: d}, {mount_path: /b, secret: s, "
+        "optional: true}, {mount_path: /c, config_map: c}, {mount_path: /d, empty_dir: 1GB}]}",
     ),
     "airflow": (
         "{dag_output_dir: /dags, airflow_url: 'http://a:8080', operator: kubernetes_pod, tags: [a], username: u, "

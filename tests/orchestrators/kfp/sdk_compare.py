@@ -74,6 +74,21 @@ def on_kubernetes(task: dsl.PipelineTask, wanted: dict[str, Any]) -> None:
         kubernetes.set_image_pull_secrets(task, secrets)
     if size := wanted.get("shm"):
         kubernetes.empty_dir_mount(task, "runner-shm", "/dev/shm", medium="Memory", size_limit=size)
+    for volume in wanted.get("volumes", ()):
+        mount(task, volume)
+
+
+def mount(task: dsl.PipelineTask, volume: dict[str, Any]) -> None:
+    """One volume, by the call that is for its kind."""
+    path, optional = volume["mount_path"], bool(volume.get("optional"))
+    if name := volume.get("persistent_volume_claim"):
+        kubernetes.mount_pvc(task, name, path, volume.get("sub_path") or "")
+    elif name := volume.get("secret"):
+        kubernetes.use_secret_as_volume(task, name, path, optional)
+    elif name := volume.get("config_map"):
+        kubernetes.use_config_map_as_volume(task, name, path, optional)
+    else:
+        kubernetes.empty_dir_mount(task, "empty-1", path, size_limit=f"{volume['empty_dir'] // 10**9}G")
 
 
 def by_the_sdk(facts: dict[str, Any], file: str) -> None:

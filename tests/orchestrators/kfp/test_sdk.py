@@ -92,7 +92,7 @@ def on_kubernetes(step: DeployedStep, deployment: Deployment, settings: Any) -> 
     if "gpu_count" in step.resources:
         tolerations.insert(0, {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"})
         selectors["nvidia.com/gpu.product"] = step.resources["gpu_type"]
-    found |= {"tolerations": tolerations, "node_selectors": selectors}
+    found |= {"tolerations": tolerations, "node_selectors": selectors, "volumes": step.settings["volumes"]}
     facts = {"runner/pipeline": deployment.pipeline, "runner/step": step.name}
     fit = {name: text for name, text in facts.items() if text[-1].isalnum() and len(text) <= 63}
     made = {name: text if name in fit else label_value(text) for name, text in facts.items()}

@@ -21,12 +21,11 @@ from runner.orchestrators.flavors.kubeflow import refusals
 from runner.orchestrators.flavors.kubeflow.settings import KubeflowSettings, KubeflowStepSettings
 from runner.orchestrators.follow import attempts_so_far
 from runner.orchestrators.kfp.document import pipeline_document
-from runner.orchestrators.kfp.names import task_names
 from runner.orchestrators.kfp.platform import platform_document
 from runner.orchestrators.oversee import oversee, what_is_left
 from runner.orchestrators.unreachable import kept_here, of_another_namespace, on_this_machine
 from runner.plan.deployment import DeployedStep, Deployment
-from runner.records import Event, LogLines
+from runner.records import SUCCEEDED, Event, LogLines
 
 
 class KubeflowOrchestrator(BaseOrchestrator):
@@ -94,6 +93,8 @@ class KubeflowOrchestrator(BaseOrchestrator):
         again, deployment = stack.done is not None, bundle.deployment
         known = attempts_so_far(deployment, stack) if again else {}
         left = what_is_left(deployment, stack.done)
+        if not left.steps:
+            return Submission(bundle.run_id, self.flavor, {"run": "", "known": known})
         documents = bundle.documents if left is deployment else self.compile(left).documents
         stack.ledger.write_blueprint(left)
         kubeflows_id = submitting.submit(
@@ -130,9 +131,11 @@ class KubeflowOrchestrator(BaseOrchestrator):
         from runner.orchestrators.flavors.kubeflow import submitting  # as above
         from runner.orchestrators.flavors.kubeflow.looking import Look
 
-        tasks = {task: step for step, task in task_names(deployment.steps).items()}
-        service, ledger = self._service(stack), stack.ledger
-        return Look(service, submission.handle.get("run") or submitting.last_of(service, ledger, deployment), tasks)
+        run = submission.handle.get("run")
+        if run == "":  # there was nothing left to do
+            return lambda: Seen(SUCCEEDED)
+        service = self._service(stack)
+        return Look(service, run or submitting.last_of(service, stack.ledger, deployment))
 
     def _service(self, stack: StackLike) -> Any:
         from runner.orchestrators.flavors.kubeflow.service import connect  # as above

@@ -42,10 +42,8 @@ class Words(NamedTuple):
 SILENCE = Words()
 
 
-def seen(run: Mapping[str, Any] | None, tasks: Mapping[str, str], words: Words = SILENCE) -> Seen:
-    """What this run says; `tasks` are the steps' names by those of their tasks. None is a run that is not there."""
-    if run is None:
-        return GONE
+def seen(run: Mapping[str, Any], tasks: Mapping[str, str], words: Words = SILENCE) -> Seen:
+    """What this run says; `tasks` are the steps' names by those of their tasks."""
     steps = {}
     for detail in _details(run):
         if step := tasks.get(str(detail.get("display_name"))):
@@ -57,6 +55,14 @@ def seen(run: Mapping[str, Any] | None, tasks: Mapping[str, str], words: Words =
     if status == FAILED and any(each.get("state") == "CANCELING" for each in run.get("state_history") or ()):
         status = CANCELLED  # a run that somebody ended has failed, says Kubeflow
     return Seen(RUNNING if status == PENDING else status, _message(run) or words.run, steps)
+
+
+def tasks_of(run: Mapping[str, Any]) -> dict[str, str]:
+    """Task → step, as the run's own document says it: a run that is gone on with has fewer, under other names maybe."""
+    spec = run.get("pipeline_spec") or {}
+    spec = spec.get("pipeline_spec") or spec  # beside a platform's, where there is one
+    tasks = spec["root"]["dag"]["tasks"] if "root" in spec else {}
+    return {task: str(about["taskInfo"]["name"]) for task, about in tasks.items()}
 
 
 def is_over(run: Mapping[str, Any]) -> bool:

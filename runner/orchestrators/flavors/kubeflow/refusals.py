@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from runner.orchestrators.base import Refusal
 from runner.orchestrators.fields import LABEL_VALUE
 from runner.orchestrators.kfp import document
+from runner.orchestrators.kfp.platform import SHM_PATH
 from runner.orchestrators.quantities import LARGEST
 from runner.plan.deployment import DeployedStep
 from runner.plan.secrets import REFERENCE
@@ -21,11 +22,25 @@ def of_steps(steps: Iterable[DeployedStep], gpu_type_label: str) -> Iterator[Ref
     yield from document.refusals(steps, RETRYING, whole=True)
     for step in steps:
         yield from _of_resources(step, gpu_type_label)
+        yield from _of_volumes(step)
         for name, text in step.settings.get("annotations", {}).items():
             if REFERENCE.search(text):
                 message = f"step '{step.name}' sets the annotation '{name}' to what is known only when it runs"
                 path = ("steps", step.name, "settings", "kubeflow", "annotations", name)
                 yield Refusal(path, "cannot-honour", message, "leave the reference out")
+
+
+def _of_volumes(step: DeployedStep) -> Iterator[Refusal]:
+    """Two things at one place: a cluster refuses the whole pod for it, once it is to start."""
+    paths = [each["mount_path"].rstrip("/") or "/" for each in step.settings.get("volumes", ())]
+    if step.resources.get("shm"):
+        paths.insert(0, SHM_PATH)
+    for path in sorted({path for path in paths if paths.count(path) > 1}):
+        message = f"step '{step.name}' has two volumes at '{path}'"
+        help = (
+            "`shm` is one of them" if path == SHM_PATH and step.resources.get("shm") else "give each a place of its own"
+        )
+        yield Refusal(("steps", step.name, "settings", "kubeflow", "volumes"), "said-twice", message, help)
 
 
 def _of_resources(step: DeployedStep, gpu_type_label: str) -> Iterator[Refusal]:

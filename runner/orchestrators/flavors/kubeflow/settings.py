@@ -2,7 +2,7 @@
 
 # No `from __future__ import annotations` here: pydantic would evaluate every annotation from its text, at every start.
 
-from typing import Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
@@ -11,6 +11,7 @@ from runner.orchestrators.fields import (
     LabelKey,
     Labels,
     Namespace,
+    Object,
     ServiceAccount,
     Text,
     Tolerations,
@@ -19,7 +20,7 @@ from runner.orchestrators.fields import (
     given,
     together,
 )
-from runner.spec.common import SecretReference, Spec, Strings, rule
+from runner.spec.common import Memory, SecretReference, Spec, Strings, rule
 
 
 class KubeflowSettings(Spec):
@@ -95,11 +96,53 @@ class KubeflowSettings(Spec):
         return self
 
 
+_KINDS = ("persistent_volume_claim", "secret", "config_map", "empty_dir")
+_OF_ONE_KIND: dict[str, Any] = {
+    "oneOf": [given(kind) for kind in _KINDS],
+    "allOf": [
+        {"if": given("sub_path"), "then": given("persistent_volume_claim")},
+        {"if": given("optional"), "then": at_least_one("secret", "config_map")},
+    ],
+}
+
+
+class Volume(Spec):
+    """Files that a step's container has beside its own: one of a claim, a Secret, a ConfigMap, or an empty folder."""
+
+    model_config = ConfigDict(json_schema_extra=_OF_ONE_KIND)
+
+    mount_path: Annotated[str, Field(pattern="^/[^: ]*$")] = Field(description="Where it is in the container: /data.")
+    persistent_volume_claim: Object | None = Field(None, description="A claim of the namespace, by its name.")
+    sub_path: Text | None = Field(None, description="The folder of the claim to begin with; its root when left out.")
+    secret: Object | None = Field(None, description="A Secret of the namespace: a file for each of its keys.")
+    config_map: Object | None = Field(None, description="A ConfigMap of the namespace: a file for each of its keys.")
+    optional: bool | None = Field(
+        None, description="Whether the step may run where that Secret or ConfigMap is missing."
+    )
+    empty_dir: Memory | None = Field(None, description="An empty folder on the node's disk, of so much: 10GB.")
+
+    @model_validator(mode="after")
+    def _of_one_kind(self) -> Self:
+        kinds = [kind for kind in _KINDS if getattr(self, kind) is not None]
+        if len(kinds) != 1:
+            told = "is said to be several things at once" if kinds else "is not said to be anything"
+            raise rule("cannot-combine" if kinds else "missing-key", f"the volume at '{self.mount_path}' {told}",
+                       f"write one of {', '.join(_KINDS)}", kinds[1] if kinds else "")  # fmt: skip
+        if self.sub_path is not None and kinds != ["persistent_volume_claim"]:
+            raise rule("cannot-combine", "only a persistent_volume_claim has a sub_path", "leave it out", "sub_path")
+        if self.optional is not None and kinds[0] not in ("secret", "config_map"):
+            raise rule("cannot-combine", "only a secret or a config_map can be optional", "leave it out", "optional")
+        return self
+
+
 class KubeflowStepSettings(Spec):
     """How one step's pod is made."""
 
     node_selectors: Labels = Field({}, description="Labels of the nodes that the pod may run on.")
     tolerations: Tolerations = Field((), description="Taints that the pod may run in spite of.")
+    volumes: Annotated[tuple[Volume, ...], Field(strict=False)] = Field(
+        (), description="Claims, Secrets, ConfigMaps and empty folders that the step's container has."
+    )
     labels: Labels = Field({}, description="Further labels of the pod.")
     annotations: Annotations = Field({}, description="Annotations of the pod.")
     image_pull_policy: Literal["Always", "IfNotPresent", "Never"] | None = Field(

@@ -20,7 +20,7 @@ SETTINGS = KubeflowSettings(kubeflow_hostname="https://kubeflow.example.com")
 def look(service: Service, deployment: Deployment, documents: dict[str, Any]) -> Look:
     """At a run that has just been given to it."""
     run = service.create(body(deployment, documents, SETTINGS, 1))
-    return Look(service, run["run_id"], {"a": "a"})
+    return Look(service, run["run_id"])
 
 
 def asked(kubeflow_service: KubeflowService) -> list[str]:
@@ -32,7 +32,7 @@ def test_a_look_at_a_run_that_goes_well_is_one_request(
     kubeflow_service: KubeflowService, service: Service, deployment: Deployment, documents: dict[str, Any]
 ) -> None:
     kubeflow_service.configure(hold=True)
-    look = Look(service, service.create(body(deployment, documents, SETTINGS, 1))["run_id"], {"a": "a"})
+    look = Look(service, service.create(body(deployment, documents, SETTINGS, 1))["run_id"])
     for _ in range(3):
         assert look().status == "running"
     assert asked(kubeflow_service) == ["GET /apis/v2beta1/runs"] * 3
@@ -57,4 +57,4 @@ def test_without_the_older_api_it_is_told_without_words(look: Look, kubeflow_ser
 
 
 def test_a_run_that_was_deleted_has_failed(service: Service) -> None:
-    assert "deleted there" in Look(service, "no-such-run", {})().message
+    assert "deleted there" in Look(service, "no-such-run")().message

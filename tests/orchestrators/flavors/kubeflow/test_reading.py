@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from runner.orchestrators.base import Seen, StepSeen
-from runner.orchestrators.flavors.kubeflow.reading import GONE, is_over, seen, wants_words, words_of
+from runner.orchestrators.flavors.kubeflow.reading import is_over, seen, tasks_of, wants_words, words_of
 
 TASKS = {"fit-it": "fit_it", "load": "load"}
 
@@ -98,5 +98,8 @@ def test_why_a_run_failed_is_told() -> None:
     assert seen(run("FAILED"), TASKS, words).message == "child 'x' failed"
 
 
-def test_a_run_that_is_not_there_has_failed() -> None:
-    assert seen(None, TASKS) is GONE
+def test_which_step_a_task_is_the_runs_own_document_says() -> None:
+    spec = {"root": {"dag": {"tasks": {"fit-it": {"taskInfo": {"name": "fit_it"}}}}}}
+    assert tasks_of({"pipeline_spec": spec}) == {"fit-it": "fit_it"}
+    assert tasks_of({"pipeline_spec": {"pipeline_spec": spec, "platform_spec": {}}}) == {"fit-it": "fit_it"}
+    assert tasks_of({}) == {}

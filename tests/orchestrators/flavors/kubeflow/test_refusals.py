@@ -29,3 +29,12 @@ def test_memory_beside_a_full_shm_fits_into_a_quantity() -> None:
 def test_what_is_known_only_when_it_runs_is_no_annotation() -> None:
     step = DeployedStep("a", "s:f", settings={"annotations": {"run": "${run.id}", "plain": "$${run.id"}})
     assert refused(step) == [("settings.kubeflow.annotations.run", "cannot-honour")]
+
+
+def test_at_one_place_is_one_volume() -> None:
+    def at(*paths: str, **resources: int) -> list[tuple[str, str]]:
+        volumes = [{"mount_path": path, "empty_dir": 1} for path in paths]
+        return refused(DeployedStep("a", "s:f", resources=resources, settings={"volumes": volumes}))
+
+    assert at("/a", "/b", "/dev/shm") == []
+    assert at("/a", "/b", "/a/") == at("/dev/shm", shm=1) == [("settings.kubeflow.volumes", "said-twice")]
