@@ -87,4 +87,5 @@ def test_the_full_one_passes_the_suite(project: Path) -> None:
 
 def test_every_piece_of_code_is_a_file_that_runs_or_is_said_to_be_a_part(project: Path) -> None:
     unnamed = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(), re.DOTALL | re.MULTILINE)
-    assert len(unnamed) == 1 and "follow(deployment, stack, ended=" in unnamed[0]
+    parts = ("follow(deployment, stack, ended=", "oversee(deployment, stack, look, stop, known=")
+    assert len(unnamed) == len(parts) and all(part in text for part, text in zip(parts, unnamed, strict=True))
