@@ -32,9 +32,7 @@ class Engine:
         """End all runs, and forget what they wrote."""
         for run in runs:
             self.stop(run, grace=0)
-        if (
-            self.logs
-        ):  # a container that was just being made when its run's process was killed was not there to be found
+        if self.logs:  # a container that was being made when its run's process was killed was not there to be found
             remove_containers(f"runner/test-server={self.labels['runner/test-server']}", grace=0)
         self.logs.clear()
 

@@ -83,7 +83,8 @@ class Course:
         with tempfile.TemporaryDirectory() as folder:
             document = Path(folder) / "pipeline.yaml"  # JSON is YAML
             document.write_text(json.dumps(self.told["spec"]))
-            local.init(runner=local.DockerRunner(**self.told["docker"]), pipeline_root=self.told["root"])
+            runner = local.DockerRunner(**self.told["docker"])
+            local.init(runner=runner, pipeline_root=self.told["root"], workspace_root=folder)
             try:
                 components.load_component_from_file(str(document))(**self.told["arguments"])
             except Exception as error:

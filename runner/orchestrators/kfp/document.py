@@ -44,7 +44,7 @@ def pipeline_document(
 ) -> dict[str, Any]:
     """The document. `accelerator` is what a step's accelerators are called, `retrying` how many seconds after its first
     attempt a task may be tried again."""
-    names, types = task_names(deployment.steps), parameter_types(deployment)
+    names, types = task_names(deployment.steps, deployment.pipeline), parameter_types(deployment)
     own = _arguments(deployment, types)
     components, executors, tasks = {}, {}, {}
     digest = digest_of(deployment)

@@ -14,12 +14,15 @@ LONGEST_PIPELINE = 128
 _DIGEST = 8
 
 
-def task_names(steps: Iterable[str]) -> dict[str, str]:
-    """Step → the name of its task. Steps that would have one name, or one that is too long, are told apart by a digest
-    of their own."""
+def task_names(steps: Iterable[str], pipeline: str = "") -> dict[str, str]:
+    """Step → the name of its task. Steps that would have one name, the `pipeline`'s, or one that is too long, are told
+    apart by a digest of their own.
+
+    A task of its pipeline's name is none that the engines refuse; Kubeflow's SDK takes its component for the pipeline.
+    """
     steps = list(steps)
     spelt = {step: _spelt(step) for step in steps}
-    count = Counter(spelt.values())
+    count = Counter([*spelt.values(), pipeline_name(pipeline)])
     return {
         step: name if name and len(name) <= LONGEST and count[name] == 1 else _told_apart(name, step)
         for step, name in spelt.items()

@@ -22,7 +22,7 @@ def platform_document(
     deployment: Deployment, *, gpu_resource: str, gpu_type_label: str, pull_secrets: Iterable[str]
 ) -> dict[str, Any]:
     """The document, empty where there is nothing to say."""
-    names, pull_secrets = task_names(deployment.steps), list(pull_secrets)
+    names, pull_secrets = task_names(deployment.steps, deployment.pipeline), list(pull_secrets)
     found = {
         f"exec-{names[step.name]}": _said(
             {

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+import tempfile
 from typing import Any
 
 from kfp import components, local
@@ -27,5 +28,6 @@ def run_and_wait(client: Any, image: str, command: list[str], volumes: Any, **mo
 
 told = json.load(sys.stdin)
 docker_task_handler.run_docker_container = run_and_wait
-local.init(runner=local.DockerRunner(**told["docker"]), pipeline_root=told["root"])
-components.load_component_from_file(told["document"])(**told["arguments"])
+with tempfile.TemporaryDirectory(prefix="kfp-workspace-") as workspace:
+    local.init(runner=local.DockerRunner(**told["docker"]), pipeline_root=told["root"], workspace_root=workspace)
+    components.load_component_from_file(told["document"])(**told["arguments"])

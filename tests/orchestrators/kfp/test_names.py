@@ -33,3 +33,8 @@ def test_every_name_is_one_that_the_engines_take(steps: list[str]) -> None:
 @given(st.from_regex("[A-Za-z_][A-Za-z0-9_-]{0,200}", fullmatch=True))
 def test_a_pipelines_name_is_one_that_the_sdk_takes(name: str) -> None:
     assert re.fullmatch("[a-z0-9][a-z0-9-]{0,127}", pipeline_name(name))
+
+
+def test_a_step_of_its_pipelines_name_has_another_name() -> None:
+    names = task_names(["train", "load"], "Train")
+    assert names["load"] == "load" and names["train"].startswith("train-")

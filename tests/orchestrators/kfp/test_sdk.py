@@ -25,7 +25,7 @@ NOT_GIVEN = ("run_id", "level")
 def facts_of(deployment: Deployment, settings: Any) -> dict[str, Any]:
     """What the pipeline is, in words that the script turns into calls of the SDK."""
     types = {name: about["type"] for name, about in deployment.runtime.items() if name not in NOT_GIVEN}
-    names = task_names(deployment.steps)
+    names = task_names(deployment.steps, deployment.pipeline)
     steps = []
     for step in deployment.steps.values():
         uses = [
