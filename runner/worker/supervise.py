@@ -237,9 +237,13 @@ class _Watch:
             self._stop("lost")
         elif now >= self.next_look:
             self.next_look = now + (REMOTE_TICK if self.ledger.remote else TICK)
-            with contextlib.suppress(StoreError):  # it may answer the next time
-                if self.ledger.cancel_requested(self.job.run_id):
-                    self._stop("cancelled")
+            if self._is_cancelled():
+                self._stop("cancelled")
+
+    def _is_cancelled(self) -> bool:
+        with contextlib.suppress(StoreError):  # it may answer the next time
+            return self.ledger.cancel_requested(self.job.run_id)
+        return False
 
     def _stop(self, reason: str) -> None:
         if not self.reason:
@@ -251,6 +255,8 @@ class _Watch:
     def _result(self, code: int) -> StepResult:
         """What the step left, or what there is to say in its place."""
         job, result = self.job, self.told
+        if self.reason == "signal" and self._is_cancelled():  # an engine that was told, too, was quicker
+            self.reason = "cancelled"
         if result is not None and (result.status == SUCCEEDED or not self.reason):
             return result
         if code == -signal.SIGKILL and not self.reason and _starved() > self.starved:

@@ -179,6 +179,18 @@ def test_an_engine_may_end_it_by_a_signal(desk: Any, job: Any) -> None:
     assert not is_alive(int(file.read_text()))
 
 
+def test_an_engine_that_ends_a_cancelled_run_may_be_quicker_than_its_step(desk: Any, job: Any) -> None:
+    file = desk.folder / "pid"
+    process = started(job("stay", parameters={"file": str(file)}))
+    until(file.exists)
+    process.send_signal(signal.SIGSTOP)  # so that it sees both at once
+    desk.ledger.request_cancel("r1")
+    process.send_signal(signal.SIGTERM)
+    process.send_signal(signal.SIGCONT)
+    process.communicate(timeout=120)
+    assert desk.ledger.result("r1", "a", 1).error.reason == "cancelled"
+
+
 def test_who_waits_is_told_when_the_result_is_there(desk: Any, job: Any) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ear:
         ear.bind(("127.0.0.1", 0))
