@@ -51,13 +51,29 @@ def without_result(code: int, said: str) -> tuple[str, str]:
     return "exit", f"{words}: {said}" if said else words
 
 
-def failure_in_words(words: str, resources: Mapping[str, Any]) -> Failure:
-    """Why a step failed that left no result, from its engine's free text; `resources` are the step's own."""
+def with_limit(error: Failure | None, resources: Mapping[str, Any]) -> Failure | None:
+    """What a worker says of memory that ran out, with how much there was, which it does not know."""
+    memory = resources.get("memory")
+    if error is None or error.reason != "out-of-memory" or not memory or format_memory(memory) in error.message:
+        return error
+    told = f"it took more than its memory of {format_memory(memory)}, and the kernel killed it"
+    return error._replace(message=told)
+
+
+def failure_in_words(words: str, resources: Mapping[str, Any], look_closer: str = "") -> Failure:
+    """Why a step failed that left no result, from its engine's free text; `resources` are the step's own,
+    `look_closer` is the command that shows what its container printed."""
+    closer = f"; what it printed: {look_closer}" if look_closer else ""
+    if re.search(rf"exit code {EX_IOERR}\b", words):
+        told = "it could not get into the artifact store: is it there, and has the step the login that it needs?"
+        return Failure("store", f"{told} ({words}){closer}")
     reason = next((each for each, pattern in IN_WORDS.items() if re.search(pattern, words)), "lost")
     if reason == "out-of-memory":
         memory = resources.get("memory")
         limit = f"its memory of {format_memory(memory)}" if memory else "the memory that was left"
         return Failure(reason, f"it took more than {limit}, and was killed ({words})")
     if reason == "lost":
-        return Failure(reason, f"its engine says that it has failed, and it left no result{': ' * bool(words)}{words}")
+        told = f"its engine says that it has failed, and it left no result{': ' * bool(words)}{words}"
+        image = "; has its image `python` and `runner`?" if re.search(r"exit code (1|126|127)\b", words) else ""
+        return Failure(reason, f"{told}{image}{closer}")
     return Failure(reason, words)

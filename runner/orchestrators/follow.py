@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from runner.orchestrators.base import LedgerLike, StackLike
+from runner.orchestrators.endings import with_limit
 from runner.plan.deployment import DeployedStep, Deployment, facts_of
 from runner.records import (
     CACHED,
@@ -192,6 +193,7 @@ class Following:
         return done_event(result)
 
     def _failed(self, step: DeployedStep, result: StepResult) -> Event:
+        result = result._replace(error=with_limit(result.error, step.resources))
         name, attempt, error = step.name, result.attempt, failure_to_json(result.error)
         self.errors[name] = result.error
         if result.error is not None and result.error.reason == "cancelled":

@@ -24,6 +24,7 @@ def oversee(
     stop: Callable[[], None],
     *,
     known: Mapping[str, int],
+    look_closer: Callable[[str], str] = lambda step: "",
     tick: float | None = None,
 ) -> Happened:
     """Everything that happens, from `run_started` to the run's last event; it may be asked again, elsewhere.
@@ -31,9 +32,10 @@ def oversee(
     Steps tell of themselves by the ledger. What their processes could not write down `look` knows, the engine's word on
     the run and its steps, which is asked for every other second: that an image cannot be pulled, that memory ran out,
     that somebody stopped the run in the engine's own interface. Of its Silent nothing is made for five minutes.
-    `stop` is called once the ledger has a request to cancel. `known` as for `follow`, `tick` in seconds.
+    `stop` is called once the ledger has a request to cancel. `known` as for `follow`, `look_closer` gives the command
+    that shows what a step's container printed, `tick` is in seconds.
     """
-    following, engine = Following(deployment, stack, known), _Engine(look)
+    following, engine = Following(deployment, stack, known), _Engine(look, look_closer)
     tick = tick or tick_of(stack.ledger)
     stopped = False
     yield following.run_started()
@@ -69,6 +71,11 @@ def _the_end(following: Following, seen: Seen) -> Happened:
     following.cancelled = following.cancelled or seen.status == CANCELLED
     if seen.status == SUCCEEDED and not following.is_over:
         words = "its engine says that it has succeeded, and its artifact store has nothing of these steps"
+    elif seen.status == FAILED and not words and not following.is_over:
+        words = "its engine says that it has failed, and not why"
+    if words and seen.status == FAILED:
+        for name in [name for name, status in following.status.items() if status == RUNNING]:
+            yield from following.give_up(name, failure_in_words(words, following.deployment.steps[name].resources))
     yield from following.steps_left(words)
     yield following.run_ended("" if following.failed else words)
 
@@ -83,8 +90,9 @@ def _is_retried_in_vain(following: Following) -> bool:
 class _Engine:
     """What the engine says: asked now and then, remembered meanwhile."""
 
-    def __init__(self, look: Callable[[], Seen]) -> None:
+    def __init__(self, look: Callable[[], Seen], look_closer: Callable[[str], str]) -> None:
         self.look = look
+        self.look_closer = look_closer
         self.said = Seen(RUNNING)
         self.heard = time.monotonic()
         self.next_look = 0.0
@@ -109,7 +117,8 @@ class _Engine:
         for name, step in self.said.steps.items():
             status = following.status.get(name)
             if step.status == FAILED and status is not None:
-                failure = failure_in_words(step.message, following.deployment.steps[name].resources)
+                resources = following.deployment.steps[name].resources
+                failure = failure_in_words(step.message, resources, self.look_closer(name))
                 yield from following.give_up(name, failure)
             elif step.message and status == PENDING and (name, step.message) not in self.waits:
                 self.waits.add((name, step.message))

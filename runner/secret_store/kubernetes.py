@@ -26,7 +26,7 @@ class KubernetesSecretStore(SecretStore):
                 f"secret '{name}' cannot be had here: the secret store is of flavor 'kubernetes', whose secrets reach "
                 "pods only",
                 f"set it for this machine, too: export {secret_variable(name)}=… (kubectl get secret {secret} shows it "
-                "to who may); steps that use secrets run on an orchestrator of flavor 'kubernetes'",
+                "to who may); steps that use secrets run on an orchestrator of flavor 'kubernetes' or 'kubeflow'",
             )
         where = f"this pod has no variable {secret_variable(name)}, which comes from the Secret '{secret}'"
         raise SecretMissing(name, where, f"give the Secret '{secret}' a key '{name}'")

@@ -83,6 +83,49 @@ def test_memory_that_ran_out_is_told_with_the_limit(tmp_path: Path) -> None:
     assert engine.error("a")["message"].startswith("it took more than its memory of 2GB")
 
 
+@pytest.mark.parametrize(
+    ("words", "reason", "told"),
+    [
+        (
+            "Error (exit code 74)",
+            "store",
+            "has the step the login that it needs? (Error (exit code 74)); what it printed: show a",
+        ),
+        (
+            "Error (exit code 1)",
+            "lost",
+            "Error (exit code 1); has its image `python` and `runner`?; what it printed: show a",
+        ),
+    ],
+)
+def test_a_step_that_could_not_even_begin_says_where_to_look(
+    tmp_path: Path, words: str, reason: str, told: str
+) -> None:
+    engine = Walked(tmp_path, A)
+    engine.told(failed("a", words), look_closer=lambda step: f"show {step}")
+    assert engine.error("a")["reason"] == reason and engine.error("a")["message"].endswith(told)
+
+
+def test_memory_that_ran_out_in_a_step_that_could_say_so_has_its_limit_too(tmp_path: Path) -> None:
+    engine = Walked(tmp_path, A._replace(resources={"memory": 2 * 10**9}))
+    engine.fail("a", reason="out-of-memory")
+    engine.told()
+    assert engine.error("a")["message"] == "it took more than its memory of 2GB, and the kernel killed it"
+
+
+def test_a_step_that_ran_as_its_run_was_deleted_says_so(tmp_path: Path) -> None:
+    engine = Walked(tmp_path, A)
+    engine.begin("a")
+    engine.told(Seen("running"), Seen("failed", "there is no such run any more: it was deleted"))
+    assert engine.error("a")["reason"] == "deleted" and engine.error("a")["message"].endswith("it was deleted")
+
+
+def test_an_engine_that_says_nothing_of_why_is_said_to(tmp_path: Path) -> None:
+    engine = Walked(tmp_path, A)
+    engine.told(Seen("failed"))
+    assert engine.events[-1].data["reason"] == "step 'a' was not run; its engine says that it has failed, and not why"
+
+
 def test_what_a_step_left_itself_goes_before_what_the_engine_says(tmp_path: Path) -> None:
     engine = Walked(tmp_path, A)
     engine.fail("a")

@@ -17,11 +17,13 @@ from runner.orchestrators.base import (
     Support,
     Traits,
 )
+from runner.orchestrators.container import STEP
 from runner.orchestrators.flavors.kubeflow import refusals
 from runner.orchestrators.flavors.kubeflow.settings import KubeflowSettings, KubeflowStepSettings
 from runner.orchestrators.follow import attempts_so_far
 from runner.orchestrators.kfp.document import pipeline_document
 from runner.orchestrators.kfp.platform import platform_document
+from runner.orchestrators.labels import label_value
 from runner.orchestrators.oversee import oversee, what_is_left
 from runner.orchestrators.unreachable import kept_here, of_another_namespace, on_this_machine
 from runner.plan.deployment import DeployedStep, Deployment
@@ -107,7 +109,16 @@ class KubeflowOrchestrator(BaseOrchestrator):
         deployment = stack.ledger.deployment(submission.run_id)
         look = self._look(submission, deployment, stack)
         known = submission.handle.get("known") or {}
-        yield from oversee(deployment, stack, look, lambda: self.cancel(submission, stack), known=known)
+
+        def printed(step: str) -> str:
+            """By the labels of its pods: Kubeflow's own, and ours."""
+            settings, run = self.settings, submission.handle.get("run")
+            where = f"-n {settings.user_namespace or settings.kubeflow_namespace}"
+            context = f" --context {settings.kubernetes_context}" if settings.kubernetes_context else ""
+            return f"kubectl logs {where}{context} -c main -l pipeline/runid={run},{STEP}={label_value(step)}"
+
+        stop = lambda: self.cancel(submission, stack)  # noqa: E731
+        yield from oversee(deployment, stack, look, stop, known=known, look_closer=printed)
 
     def seen(self, submission: Submission, stack: StackLike) -> Seen | None:
         """What Kubeflow says of the run."""

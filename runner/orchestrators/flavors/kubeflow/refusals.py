@@ -54,6 +54,11 @@ def _of_resources(step: DeployedStep, gpu_type_label: str) -> Iterator[Refusal]:
         help = "it is looked up as a label of nodes: letters, digits, '-', '_' and '.', at most 63"
         message = f"step '{step.name}' sets gpu_type '{kind}', which cannot be the value of a label in Kubernetes"
         yield Refusal((*path, "gpu_type"), "bad-label", message, help)
+    if kind and not resources.get("gpu_count"):
+        message = f"step '{step.name}' sets gpu_type without gpu_count, and would wait for such a node without using it"
+        yield Refusal(
+            (*path, "gpu_type"), "missing-gpu-count", message, "add gpu_count, as in 1; or leave gpu_type out"
+        )
     if kind and gpu_type_label in step.settings.get("node_selectors", {}):
         message = f"step '{step.name}' sets gpu_type beside node_selectors, which set the label '{gpu_type_label}'"
         yield Refusal((*path, "gpu_type"), "said-twice", message, "leave one of them out")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -55,6 +56,11 @@ def connect(settings: KubeflowSettings, secret: Callable[[str], str]) -> Service
         return Service(kfp_server_api.ApiClient(configuration), configuration.host, settings.user_namespace)
     configuration.host = settings.kubeflow_hostname.rstrip("/")
     if settings.ca_certificate is not None:
+        if not os.path.isfile(settings.ca_certificate):
+            raise EngineError(
+                f"ca_certificate '{settings.ca_certificate}' is no file, seen from '{os.getcwd()}'",
+                "write its path from where runner is started, or from the root: /etc/ssl/own/ca.pem",
+            )
         configuration.ssl_ca_cert = settings.ca_certificate
     if settings.token is not None:
         configuration.api_key["authorization"] = f"Bearer {_value(settings.token, secret)}"
@@ -270,4 +276,9 @@ def _said(body: str | bytes) -> str:
 def _cause(error: Exception) -> str:
     """The innermost words of an error of the connection."""
     reason = getattr(error, "reason", None) or error.__cause__ or error
-    return _NUMBER.sub("", str(reason).rpartition(": ")[2]) or type(error).__name__
+    text = str(reason)
+    if "WRONG_VERSION_NUMBER" in text:
+        return "it speaks no TLS there; is its address http://…?"
+    if "CERTIFICATE_VERIFY_FAILED" in text:
+        return "its certificate is not trusted here; ca_certificate names a file with those that are"
+    return _NUMBER.sub("", text.rpartition(": ")[2]) or type(error).__name__

@@ -8,7 +8,7 @@ from contextlib import closing
 from runner import integrations
 from runner.checks import Check
 from runner.errors import EngineError
-from runner.orchestrators.flavors.vertex.errors import LOGIN
+from runner.orchestrators.flavors.vertex.errors import login_help
 from runner.orchestrators.flavors.vertex.regions import REGIONS
 from runner.orchestrators.flavors.vertex.service import Service, address_of, connect
 from runner.orchestrators.flavors.vertex.settings import VertexSettings, is_open
@@ -52,7 +52,8 @@ def _credentials(project: str) -> Check:
         credentials, own = google.auth.default(scopes=["https://www.googleapis.com/auth/cloud-platform"])
         credentials.refresh(Request())  # type: ignore[no-untyped-call]
     except GoogleAuthError as error:
-        return Check("credentials", False, str(error).splitlines()[0], LOGIN)
+        told = str(error).splitlines()[0]
+        return Check("credentials", False, told, login_help(told))
     who = getattr(credentials, "service_account_email", None) or "a user"
     also = "" if own in (None, project) else f"; their own project is '{own}'"
     return Check("credentials", True, f"of {who}, for the project '{project}'{also}")

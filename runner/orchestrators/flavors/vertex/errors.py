@@ -11,6 +11,7 @@ from runner.orchestrators.base import Silent
 from runner.orchestrators.flavors.vertex.settings import VertexSettings
 
 LOGIN = "log in: gcloud auth application-default login"
+FILE = f"GOOGLE_APPLICATION_CREDENTIALS names that file: correct it; or unset it, and {LOGIN}"
 AGAIN = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "INTERNAL", "UNKNOWN", "ABORTED")
 """What may go well the next time."""
 _LONGEST = 400  # characters of Google's own words that are shown
@@ -43,6 +44,11 @@ class Refused(EngineError):
 
 class Unresolved(Silent):
     """There is no address under the name that was asked for. Names that are right may be unknown for a moment, too."""
+
+
+def login_help(words: str) -> str:
+    """What to do about credentials of which Google's library says this."""
+    return FILE if "was not found" in words or "is not a valid json" in words else LOGIN
 
 
 def refusal(said: Said, settings: VertexSettings, address: str) -> EngineError:

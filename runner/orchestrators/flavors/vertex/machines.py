@@ -65,10 +65,16 @@ def _of_accelerator(step: DeployedStep) -> Iterator[Refusal]:
         message = f"step '{step.name}' sets gpu_count without gpu_type, and Vertex gives accelerators by their type"
         yield Refusal((*path, "gpu_count"), "missing-gpu-type", message, "add gpu_type, as in NVIDIA_TESLA_T4")
     elif kind and not _ACCELERATOR.fullmatch(kind):
-        near = nearest(re.sub("[^A-Z0-9]+", "_", kind.upper()), ACCELERATORS)
+        near = _nearest(re.sub("[^A-Z0-9]+", "_", kind.upper()))
         help = f"did you mean '{near}'?" if near else f"as in {', '.join(ACCELERATORS)}"
         message = f"step '{step.name}' sets gpu_type '{kind}', and Vertex has no accelerator of such a name"
         yield Refusal((*path, "gpu_type"), "bad-gpu-type", message, help)
     elif kind and not step.resources.get("gpu_count"):
         message = f"step '{step.name}' sets gpu_type without gpu_count, and Vertex gives accelerators by their number"
         yield Refusal((*path, "gpu_type"), "missing-gpu-count", message, "add gpu_count, as in 1")
+
+
+def _nearest(kind: str) -> str | None:
+    """The name that was meant, also by its last part alone: `T4`, `A100`."""
+    ends = [name for name in ACCELERATORS if name.endswith(f"_{kind}")]
+    return ends[0] if ends else nearest(kind, ACCELERATORS)

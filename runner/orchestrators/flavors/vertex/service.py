@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from runner import integrations
 from runner.errors import EngineError
 from runner.orchestrators.base import Silent
-from runner.orchestrators.flavors.vertex.errors import LOGIN, Refused, Said, Unresolved, refusal
+from runner.orchestrators.flavors.vertex.errors import Refused, Said, Unresolved, login_help, refusal
 from runner.orchestrators.flavors.vertex.job import MARK_LABEL
 from runner.orchestrators.flavors.vertex.settings import VertexSettings, is_open
 
@@ -54,7 +54,8 @@ def connect(settings: VertexSettings, patience: float = PATIENCE) -> Service:
     try:
         return Service(PipelineServiceClient(client_options={"api_endpoint": address}), settings, patience)
     except GoogleAuthError as error:
-        raise EngineError(f"there are no credentials for Google Cloud: {str(error).splitlines()[0]}", LOGIN) from error
+        told = str(error).splitlines()[0]
+        raise EngineError(f"there are no credentials for Google Cloud: {told}", login_help(told)) from error
 
 
 def _in_the_open(address: str) -> Any:

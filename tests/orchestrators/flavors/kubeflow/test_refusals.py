@@ -12,11 +12,14 @@ def refused(step: DeployedStep) -> list[tuple[str, str]]:
 
 
 def test_an_accelerators_type_is_a_label() -> None:
-    assert refused(DeployedStep("a", "s:f", resources={"gpu_type": "Tesla T4"})) == [
+    assert refused(DeployedStep("a", "s:f", resources={"gpu_type": "Tesla T4", "gpu_count": 1})) == [
         ("resources.gpu_type", "bad-label")
     ]
     twice = DeployedStep(
-        "a", "s:f", resources={"gpu_type": "T4"}, settings={"node_selectors": {"nvidia.com/gpu.product": "L4"}}
+        "a",
+        "s:f",
+        resources={"gpu_type": "T4", "gpu_count": 1},
+        settings={"node_selectors": {"nvidia.com/gpu.product": "L4"}},
     )
     assert refused(twice) == [("resources.gpu_type", "said-twice")]
 
@@ -38,3 +41,9 @@ def test_at_one_place_is_one_volume() -> None:
 
     assert at("/a", "/b", "/dev/shm") == []
     assert at("/a", "/b", "/a/") == at("/dev/shm", shm=1) == [("settings.kubeflow.volumes", "said-twice")]
+
+
+def test_a_type_of_accelerators_without_any_is_refused() -> None:
+    assert refused(DeployedStep("a", "s:f", resources={"gpu_type": "T4"})) == [
+        ("resources.gpu_type", "missing-gpu-count")
+    ]

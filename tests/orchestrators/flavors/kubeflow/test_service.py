@@ -101,6 +101,17 @@ def test_a_refusal_is_in_kubeflows_own_words(service: Service) -> None:
     assert message.startswith("Kubeflow refuses it (500): ") and message.endswith("pipeline spec is invalid")
 
 
+def test_a_certificate_that_is_not_there_is_named(to: Callable[..., Service]) -> None:
+    with pytest.raises(EngineError, match=r"ca_certificate 'certs/none\.pem' is no file, seen from '"):
+        to(ca_certificate="certs/none.pem")
+
+
+def test_an_address_that_speaks_no_tls_says_so(kubeflow_service: KubeflowService) -> None:
+    settings = KubeflowSettings(kubeflow_hostname=kubeflow_service.url.replace("http:", "https:"))
+    with pytest.raises(Silent, match="speaks no TLS there"):
+        connect(settings, str).health()
+
+
 def test_a_context_that_the_kubeconfig_does_not_have(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KUBECONFIG", f"{tmp_path}/none")
     with pytest.raises(EngineError, match="no way to the cluster of context 'nowhere'") as caught:

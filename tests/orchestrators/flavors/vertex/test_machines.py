@@ -37,3 +37,8 @@ def test_no_task_has_more_than_the_largest_machine() -> None:
     assert refused(cpu_count=96, memory=624 * 10**9) == []
     assert refused(cpu_count=96.5) == [("cpu_count", "cannot-honour")]
     assert refused(memory=624 * 10**9 + 1) == [("memory", "cannot-honour")]
+
+
+def test_an_accelerator_is_known_by_its_last_part() -> None:
+    (refusal,) = refusals([DeployedStep("a", "s:f", resources={"gpu_count": 1, "gpu_type": "t4"})])
+    assert refusal.help == "did you mean 'NVIDIA_TESLA_T4'?"
