@@ -96,14 +96,15 @@ def logs(run: str, step: str | None, follow: bool, stack: str | None) -> None:
         print(f"{where}run {found.run_id} printed nothing", file=sys.stderr)
 
 
-@runs.command(epilog=examples("runner runs cancel last"))
+@runs.command(epilog=examples("runner runs cancel last", "runner runs cancel 20260101-120000-1f2e --force"))
 @run_argument(None)
+@click.option("--force", is_flag=True, help="Count it as cancelled even if its engine cannot be told.")
 @store_option
-def cancel(run: str, stack: str | None) -> None:
+def cancel(run: str, force: bool, stack: str | None) -> None:
     """Stop a run, wherever it was started."""
     project = find_project(Path.cwd())
     run_id = history.find(project, run, stack).run_id
-    print(f"run {run_id} is {history.cancel(project, run_id, stack)}")
+    print(f"run {run_id} is {history.cancel(project, run_id, stack, force=force)}")
 
 
 @runs.command(epilog=examples("runner runs resume last", "runner runs resume 20260101-120000-1f2e --format json"))

@@ -5,6 +5,7 @@ A step whose process could not even begin leaves nothing in the artifact store: 
 
 from __future__ import annotations
 
+from runner.engine.as_begun import as_begun
 from runner.engine.hand_over import followed
 from runner.engine.lookup import Lookup
 from runner.engine.record import Recorded
@@ -13,7 +14,7 @@ from runner.orchestrators.base import BaseOrchestrator, Seen, Submission
 from runner.orchestrators.blame import blamed
 from runner.orchestrators.carry import checked
 from runner.project import Project, orchestrator_from
-from runner.records import ENDED, RUNNING
+from runner.records import ENDED, PENDING, RUNNING, Run
 from runner.run_store.sqlite import SqliteRunStore
 
 
@@ -26,11 +27,23 @@ def as_its_engine_says(project: Project, lookup: Lookup, found: Recorded) -> Rec
         return found
     opened = lookup.stack_of(found.run.run_id)
     orchestrator, submission, seen = ask(project, opened, found.run.run_id)
-    if seen is None or seen.status not in ENDED:
+    if seen is None:
         return found
+    if seen.status not in ENDED:
+        return found._replace(run=_with_what_is_waited_for(found.run, seen))
     with blamed(type(orchestrator), submission.flavor):
         _put_on_record(project, opened, orchestrator, submission)
     return lookup.known(found.run.run_id)
+
+
+def _with_what_is_waited_for(run: Run, seen: Seen) -> Run:
+    """The run, each of its steps that has not begun with what its engine says that it waits for."""
+    waits = {name: step.message for name, step in seen.steps.items() if step.message}
+    steps = {
+        name: step._replace(reason=waits[name]) if name in waits and step.status == PENDING else step
+        for name, step in run.steps.items()
+    }
+    return run._replace(steps=steps)
 
 
 def ask(project: Project, opened: OpenStack, run_id: str) -> tuple[BaseOrchestrator, Submission, Seen | None]:
@@ -38,7 +51,7 @@ def ask(project: Project, opened: OpenStack, run_id: str) -> tuple[BaseOrchestra
     deployment = opened.ledger.deployment(run_id)
     orchestrator = orchestrator_from(deployment.orchestrator, project.root)
     submission = Submission(run_id, deployment.flavor, opened.ledger.submission(run_id))
-    with blamed(type(orchestrator), deployment.flavor):
+    with as_begun(project, deployment), blamed(type(orchestrator), deployment.flavor):
         return orchestrator, submission, orchestrator.seen(submission, opened)
 
 

@@ -163,7 +163,11 @@ def container_registry(stack: Stack, secret: Secret, environ: Mapping[str, str])
 
 
 def image_builder(environ: Mapping[str, str]) -> Iterator[Check]:
-    """The Docker Engine that builds images."""
+    """The package that builds images, and its Docker Engine."""
+    found = integrations.sdk("docker")
+    if not found.ok:
+        yield found._replace(name="image builder")
+        return
     yield engine_check("image builder", None, environ)
 
 

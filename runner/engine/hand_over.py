@@ -53,6 +53,7 @@ def hand_over(
                 failed = Event("run_failed", run_id, time.time(), data={"reason": error.message})
                 store.append(failed)
                 ledger.write_events(run_id, [*before, started, failed])
+                error.help = "; ".join(filter(None, (error.help, f"then go on with: runner runs resume {run_id}")))
                 raise
             ledger.write_submission(run_id, submission.flavor, submission.handle)
             if submitted := _submitted(orchestrator, submission):

@@ -13,16 +13,17 @@ from pathlib import Path
 
 from runner.artifact_store.export import export
 from runner.artifact_store.ledger import Ledger
+from runner.engine.as_begun import as_begun
 from runner.engine.ended_there import as_its_engine_says
 from runner.engine.lease import held
 from runner.engine.lock import is_walked
 from runner.engine.lookup import Lookup
-from runner.engine.record import INTERRUPTED, Recorded
+from runner.engine.record import INTERRUPTED, Recorded, is_walked_by_engine
 from runner.engine.stack import OpenStack
 from runner.errors import RunnerError, StateError, UsageError
 from runner.orchestrators.base import Submission
 from runner.project import Project, orchestrator_from
-from runner.records import CANCELLED, ENDED, RUNNING, Artifact, Event, Run
+from runner.records import CANCELLED, ENDED, REASONS, RUNNING, Artifact, Event, Run
 from runner.run_store.sqlite import SqliteRunStore
 
 CANCEL_TICK, REMOTE_CANCEL_TICK = 0.05, 1.0
@@ -74,10 +75,11 @@ def has_begun(project: Project, run_id: str) -> bool:
         store.close()
 
 
-def cancel(project: Project, run_id: str, stack: str | None = None) -> str:
-    """Stop a run, wherever it is walked; gives the status it ended with.
+def cancel(project: Project, run_id: str, stack: str | None = None, *, force: bool = False) -> str:
+    """Stop a run, wherever it is walked; gives the status it ended with. With `force` it counts as cancelled even if
+    its engine cannot be told.
 
-    Raises UsageError for a run that has ended, StateError when its process does not answer.
+    Raises UsageError for a run that has ended, StateError when its process does not answer, EngineError.
     """
     lookup = Lookup(project, stack)
     run = lookup.known(run_id).run
@@ -90,7 +92,7 @@ def cancel(project: Project, run_id: str, stack: str | None = None) -> str:
         return run.status
     with _held(project, opened, run.run_id):  # so that nobody resumes it meanwhile
         found = lookup.known(run.run_id, alone=True)
-        return found.run.status if found.run.status in ENDED else _bury(project, found, opened)
+        return found.run.status if found.run.status in ENDED else _bury(project, found, opened, force=force)
 
 
 def delete(project: Project, run_id: str, stack: str | None = None) -> None:
@@ -159,11 +161,18 @@ def _until_nobody_walks(project: Project, lookup: Lookup, run_id: str, ledger: L
         time.sleep(tick)
 
 
-def _bury(project: Project, found: Recorded, opened: OpenStack) -> str:
+def _bury(project: Project, found: Recorded, opened: OpenStack, *, force: bool) -> str:
     """Cancel a run that nobody walks any more: what its process left behind is stopped, and the run gets its end."""
     run = found.run
-    _stop_rest(project, opened, run.run_id)
-    reason = {"reason": "the run was cancelled after its process had gone"}
+    try:
+        _stop_rest(project, opened, run.run_id)
+    except RunnerError as error:
+        if not force:
+            told = f"if it is gone for good: runner runs cancel {run.run_id} --force"
+            error.help = "; ".join(filter(None, (error.help, told)))
+            raise
+    by_engine = is_walked_by_engine(found.events)
+    reason = {"reason": REASONS["cancelled"] if by_engine else "the run was cancelled after its process had gone"}
     left = [name for name, step in run.steps.items() if step.status not in ENDED]
     now = time.time()
     events = [Event("step_cancelled", run.run_id, now, name, data=reason) for name in left]
@@ -180,4 +189,5 @@ def _stop_rest(project: Project, opened: OpenStack, run_id: str) -> None:
     """Stop what the process of a run left behind when it was killed."""
     deployment = opened.ledger.deployment(run_id)
     orchestrator = orchestrator_from(deployment.orchestrator, project.root)
-    orchestrator.cancel(Submission(run_id, deployment.flavor, opened.ledger.submission(run_id)), opened)
+    with as_begun(project, deployment):
+        orchestrator.cancel(Submission(run_id, deployment.flavor, opened.ledger.submission(run_id)), opened)

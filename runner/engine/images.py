@@ -20,7 +20,18 @@ from runner.images.logins import Login, login_of
 from runner.images.own import own_build
 from runner.images.recipe import ARCHIVE, BAKED, Recipe, recipe, travels
 from runner.images.registry import Registry, place_of
-from runner.images.resolve import BUILD, EXISTS, PULL, Image, Target, engine_has, images_to_json, known_images, resolve
+from runner.images.resolve import (
+    BUILD,
+    EXISTS,
+    PULL,
+    READY,
+    Image,
+    Target,
+    engine_has,
+    images_to_json,
+    known_images,
+    resolve,
+)
 from runner.images.tree import File, digest_of
 from runner.images.trouble import ImageError
 from runner.images.wheel import needs_of_controller, needs_of_worker, this_runner
@@ -135,7 +146,7 @@ def _made(image: Image, places: _Places, folder: Path, tell: Tell) -> Image:
 def _had(image: Image, places: _Places, folder: Path, tell: Tell) -> Image:
     if image.trouble is not None:
         raise image.trouble
-    if image.state == EXISTS:
+    if image.state in (EXISTS, READY):
         return image
     client = connect(places.host, places.environ)
     if image.state == PULL or image.recipe is None:

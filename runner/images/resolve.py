@@ -12,7 +12,7 @@ from runner.errors import EngineError
 from runner.images.recipe import CONTEXT, DOCKERFILE, PARTS_LABEL, REQUIREMENTS_LABEL, Recipe
 from runner.images.registry import Place, Registry
 
-EXISTS, BUILD, PUSH, PULL, UNKNOWN = "exists", "to build", "to push", "to pull", "not known"
+EXISTS, READY, BUILD, PUSH, PULL, UNKNOWN = "exists", "ready", "to build", "to push", "to pull", "not known"
 
 _UNKNOWN = 1_000_000
 _FEW = 4  # requirements that are named
@@ -22,7 +22,8 @@ class Image(NamedTuple):
     """An image that steps, or a run's controller, run in.
 
     `reference` what they are started from: by digest as soon as the registry has told it
-    `state`     EXISTS, or what is to be done first; UNKNOWN when nobody could be asked, and `why` says so
+    `state`     EXISTS, or what is to be done first; READY for one that the stack's engine pulls, and nobody here looks
+                for; UNKNOWN when nobody could be asked, and `why` says so
     `recipe`    how it is made; None for a ready one
     `trouble`   why it is not known
     `controller` whether the controller runs in it
@@ -112,7 +113,7 @@ def resolve(
 
 def _ready(reference: str, known: Known, remote: bool, has: Callable[[str], bool]) -> Image:
     if remote:
-        return Image(reference, EXISTS, "a ready image, which the engine of the stack pulls")
+        return Image(reference, READY, "not looked for: the engine of the stack pulls it")
     if known.trouble is not None:
         return _unknown(reference, known.trouble)
     if has(reference):

@@ -13,6 +13,7 @@ from runner.records import (
     CACHED,
     CANCELLED,
     FAILED,
+    PENDING,
     REASONS,
     RETRYING,
     RUNNING,
@@ -129,9 +130,9 @@ def _told(event: Event, took: str) -> str:
         case "step_failed":
             return f"failed after {took}: {failure_line(error)}" if took else f"failed: {failure_line(error)}"
         case "step_retrying":
-            delay = event.data.get("delay")
-            again = f"in {delay:g} s" if delay else "at once"
-            return f"failed: {failure_line(error)}; tried again {again}"
+            delay = event.data.get("delay")  # of an engine that tries again by itself nobody knows when
+            again = "" if delay is None else f" in {delay:g} s" if delay else " at once"
+            return f"failed: {failure_line(error)}; tried again{again}"
         case name:
             reason = event.data.get("reason", "")
             word = name.removeprefix("step_")
@@ -282,6 +283,9 @@ def run_details(run: Run, *, zone: tzinfo | None = None, width: int = WIDTH) -> 
     if run.parameters:
         parts.append(_section("parameters", pairs({name: as_value(value) for name, value in run.parameters.items()})))
     parts.append(steps_table(run.steps.values(), width=width))
+    waits = {step.name: step.reason for step in run.steps.values() if step.status == PENDING and step.reason}
+    if waits:
+        parts.append(_section("waits for", pairs(waits)))
     metrics = {step.name: step.metrics for step in run.steps.values() if step.metrics}
     if metrics:
         parts.append(_section("metrics", "\n".join(_metrics(metrics))))

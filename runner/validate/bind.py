@@ -264,7 +264,7 @@ def _unknown_key(mistake: _Mistake) -> tuple[str, str, str | None]:
     key = str(mistake.path[-1])
     near = _near(mistake)
     known = ", ".join(mistake.fields)
-    help = f"did you mean '{near}'?" if near else f"known keys: {known}" if known else None
+    help = f"did you mean '{near}'?" if near else f"known keys: {known}" if known else "nothing can be set here"
     return "unknown-key", f"unknown key '{key}'", help
 
 

@@ -10,6 +10,7 @@ import pytest
 FAR = '''
 """An engine that does nothing: what it says of its one run stands in the file `says`, as status and message."""
 from pathlib import Path
+from runner.errors import EngineError
 from runner.orchestrators.base import Seen, Silent, StepSeen, Submission
 from runner.orchestrators.flavors.local.orchestrator import LocalOrchestrator
 from runner.orchestrators.base import BaseOrchestrator
@@ -28,6 +29,8 @@ class Far(BaseOrchestrator):
         status, _, message = Path(submission.handle["place"], "says").read_text().partition(" ")
         if status == "silent":
             raise Silent("no answer")
+        if status == "waits":
+            return Seen("running", "", {"one": StepSeen("pending", message)})
         steps = {"one": StepSeen(status, message)} if status == "failed" else {}
         return Seen(status, message, steps)
 
@@ -36,7 +39,10 @@ class Far(BaseOrchestrator):
         yield from oversee(deployment, stack, lambda: self.seen(submission, stack), lambda: None, known={})
 
     def cancel(self, submission, stack):
-        Path(submission.handle["place"], "says").write_text("cancelled")
+        try:
+            Path(submission.handle["place"], "says").write_text("cancelled")
+        except OSError as error:
+            raise EngineError(f"it cannot be told: {error}", "look at it") from error
 
     def url(self, submission):
         return "https://far.example.com/1"
@@ -86,6 +92,30 @@ def test_an_engine_that_does_not_answer_is_a_note(far: Any) -> None:
     shown = far.a.runner("runs", "show", run_id)
     assert "status    running" in shown.stdout
     assert shown.stderr == "note: its engine cannot be asked from here: no answer\n"
+
+
+def test_what_a_step_waits_for_is_told_while_it_does(far: Any) -> None:
+    run_id = begun(far, "waits ImagePullBackOff")
+    assert "waits for\n  one  ImagePullBackOff" in far.a.runner("runs", "show", run_id).stdout
+    assert far.a.json("runs", "show", run_id)["steps"]["one"]["reason"] == "ImagePullBackOff"
+
+
+def test_a_run_whose_engine_is_gone_for_good_can_be_given_up(far: Any) -> None:
+    run_id = begun(far, "running")
+    (far.a.folder / "says").unlink()
+    (far.a.folder / "says").mkdir()  # which nothing can be written to
+    refused = far.a.runner("runs", "cancel", run_id)
+    assert refused.returncode == 5 and f"if it is gone for good: runner runs cancel {run_id} --force" in refused.stderr
+    assert far.a.runner("runs", "cancel", run_id, "--force").stdout == f"run {run_id} is cancelled\n"
+    assert far.status(run_id) == "cancelled"
+
+
+def test_a_stack_that_names_another_engine_by_now_is_told_of(far: Any) -> None:
+    run_id = begun(far, "silent")
+    stack = far.a.folder / "stacks" / "parallel.yaml"
+    stack.write_text(stack.read_text().replace("max_parallel: 3", "max_parallel: 4"))
+    told = far.a.runner("runs", "resume", run_id).stderr
+    assert "stack 'parallel' has changed since: this run stays with what it said when it began" in told
 
 
 def test_a_run_that_its_engine_still_has_is_not_gone_on_with(far: Any) -> None:

@@ -65,7 +65,7 @@ def test_an_image_of_ours(known: Known, target: Target | None, remote: bool, sta
 
 
 @pytest.mark.parametrize(
-    ("reference", "remote", "state"), [("here", False, "exists"), ("gone", False, "to pull"), ("gone", True, "exists")]
+    ("reference", "remote", "state"), [("here", False, "exists"), ("gone", False, "to pull"), ("gone", True, "ready")]
 )
 def test_a_ready_image(reference: str, remote: bool, state: str) -> None:
     assert looked(reference, remote=remote).state == state

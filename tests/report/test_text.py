@@ -208,3 +208,22 @@ def test_what_a_step_waits_for_and_its_time_goes_on() -> None:
     ]
     told = [line for event in events for line in story.lines(event)]
     assert told[1] == "greedy      waits: 1 Insufficient cpu." and "failed after 3" in told[2]
+
+
+def test_of_an_engine_that_tries_again_by_itself_nobody_says_when() -> None:
+    error = {"reason": "exception", "message": "no", "type": "ValueError", "frames": [], "traceback": ""}
+    lines = {
+        delay: Story().lines(Event("step_retrying", "r1", 2.0, "a", 1, {"error": error} | said))[-1]
+        for delay, said in {"": {}, "now": {"delay": 0.0}, "later": {"delay": 3.0}}.items()
+    }
+    assert [lines[each].rpartition("; ")[2] for each in lines] == [
+        "tried again",
+        "tried again at once",
+        "tried again in 3 s",
+    ]
+
+
+def test_what_a_step_waits_for_and_where_its_engine_shows_it_are_told() -> None:
+    waits = StepRun("a", reason="0/3 nodes are available")
+    text = run_details(Run("r1", "p", "s", "running", 1.0, steps={"a": waits}, url="https://engine.example.com/r1"))
+    assert "engine    https://engine.example.com/r1" in text and "waits for\n  a  0/3 nodes are available" in text
