@@ -49,6 +49,7 @@ ENGINES_FAULT = frozenset({"node-lost", "deleted"})
 EVENTS = (
     "run_started",
     "run_submitted",
+    "run_waiting",
     "step_started",
     "step_waiting",
     "step_cached",
@@ -199,6 +200,8 @@ def _fold_run(run: Run, event: Event, steps: dict[str, StepRun]) -> Run:
         )
     if event.event == "run_submitted":
         return run._replace(url=data.get("url", run.url))
+    if event.event not in RUN_ENDS:
+        return run
     status = event.event.removeprefix("run_")
     return run._replace(status=status, ended=event.time, reason=data.get("reason", ""))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from runner.errors import EngineError
 from runner.orchestrators.base import Seen, Silent, StackLike
@@ -41,6 +41,7 @@ def oversee(
     yield following.run_started()
     while True:
         seen = engine.seen()
+        yield from engine.silence(following.run_id)
         yield from following.look()
         if following.cancelled and not stopped:
             stopped = True
@@ -97,6 +98,7 @@ class _Engine:
         self.heard = time.monotonic()
         self.next_look = 0.0
         self.waits: set[tuple[str, str]] = set()
+        self.silent = self.told_silent = ""
 
     def seen(self) -> Seen:
         """The engine's last word. Raises EngineError when it does not answer for too long."""
@@ -104,13 +106,21 @@ class _Engine:
         if now >= self.next_look:
             try:
                 self.said = self.look()
-                self.heard = time.monotonic()
+                self.heard, self.silent = time.monotonic(), ""
             except Silent as error:
+                self.silent = error.message
                 if now - self.heard > DEAF:
                     help = "the run may go on without anybody looking: follow it again with `runner runs logs -f`"
                     raise EngineError(error.message, help) from error
             self.next_look = time.monotonic() + LOOK
         return self.said
+
+    def silence(self, run_id: str) -> Iterator[Event]:
+        """That the engine does not answer, once each time that it falls silent."""
+        if self.silent and not self.told_silent:
+            reason = f"{self.silent}; it is asked again, for {DEAF / 60:g} minutes"
+            yield Event("run_waiting", run_id, time.time(), data={"reason": reason})
+        self.told_silent = self.silent
 
     def news(self, following: Following) -> Happened:
         """What the engine says of steps, and these do not: that they wait, and for what; that they have failed."""

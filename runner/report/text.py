@@ -65,6 +65,8 @@ class Story:
         if item.event == "run_started":
             self._width = name_width(item.data.get("steps", ()))
             return [_headline(item)]
+        if item.event == "run_waiting":
+            return [f"waits: {item.data['reason']}"]
         if item.event == "run_submitted":
             return [f"look at it: {item.data['url']}"]
         return [line for step in list(self._held) for line in self._let_go(step)]

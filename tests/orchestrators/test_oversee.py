@@ -188,6 +188,13 @@ def test_silence_is_borne_for_a_while(tmp_path: Path) -> None:
     assert engine.told(Silent("no answer"), Seen("running"))[-1] == "run_succeeded"
 
 
+def test_silence_is_told_once_each_time(tmp_path: Path) -> None:
+    engine, no, yes = Walked(tmp_path, A), Silent("no answer"), Seen("running")
+    told = engine.told(no, no, yes, no, failed("a", "x"))
+    assert told == ["run_started", "run_waiting", "run_waiting", "step_failed a", "run_failed"]
+    assert engine.events[1].data == {"reason": "no answer; it is asked again, for 5 minutes"}
+
+
 def test_silence_that_lasts_is_an_error_and_the_run_may_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "DEAF", 0.0)
     with pytest.raises(EngineError, match="no answer") as caught:

@@ -54,11 +54,11 @@ _DIRECTION = re.compile("(central|north|south|(north|south)?(east|west))[0-9]{1,
 _ALIKE = 0.8
 
 
-def meant(location: str) -> str | None:
+def meant(location: str, *, always: bool = False) -> str | None:
     """The known region that `location` is a misspelling of; None for a known one, and for one that may be new: of a
-    known part of the world and a direction in it, or like none that there is."""
+    known part of the world and a direction in it, or like none that there is. `always` names a known one, too."""
     area, _, rest = location.partition("-")
-    if area in _AREAS and _DIRECTION.fullmatch(rest):
+    if not always and area in _AREAS and _DIRECTION.fullmatch(rest):
         return None
     import difflib  # only for the mistake
 

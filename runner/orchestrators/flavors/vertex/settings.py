@@ -6,8 +6,9 @@ import re
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, WithJsonSchema, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, field_validator
 
+from runner.orchestrators.flavors.vertex.regions import meant
 from runner.spec.common import Spec, rule
 
 OURS = "runner_"
@@ -32,6 +33,19 @@ def _endpoint(url: str) -> str:
     raise rule("bad-value", f"'{url}' {wrong}", help)
 
 
+LOCATION = "^[a-z]+-[a-z]+[0-9]+$"
+
+
+def _region(location: Any) -> Any:
+    """A name of the right form; whether there is such a region is another matter, see `regions`."""
+    if isinstance(location, str) and not re.fullmatch(LOCATION, location):
+        near = meant(re.sub("-[a-z]$", "", location.lower()), always=True)
+        zone = re.fullmatch(f"{LOCATION.strip('^$')}-[a-z]", location)
+        told = f"'{location}' is {'a zone, and no' if zone else 'no'} region of Google Cloud"
+        raise rule("bad-value", told, f"did you mean '{near}'?" if near else "write one, as in europe-west4")
+    return location
+
+
 LabelName = Annotated[str, Field(pattern=LABEL_NAME)]
 LabelText = Annotated[str, Field(pattern="^[a-z0-9_-]{0,63}$")]
 EndpointUrl = Annotated[
@@ -47,7 +61,7 @@ class VertexSettings(Spec):
     project: Annotated[str, Field(pattern="^([a-z0-9.]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]$")] = Field(
         description="The id of the Google Cloud project, as in my-project-123."
     )
-    location: Annotated[str, Field(pattern="^[a-z]+-[a-z]+[0-9]+$")] = Field(
+    location: Annotated[str, BeforeValidator(_region), WithJsonSchema({"type": "string", "pattern": LOCATION})] = Field(
         description="The region that jobs run in, as in europe-west4."
     )
     pipeline_root: Annotated[str, Field(pattern="^gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9](/[^ ]*)?$")] | None = Field(
