@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
@@ -31,15 +32,18 @@ def behind(kube: Kube, kubeconfig: str, in_cluster: Cluster, plain_image: str) -
     meta = {"name": "ml-pipeline", "labels": {"app": "ml-pipeline"}}
     idle = {"name": "idle", "image": plain_image, "command": ["sleep", "600"]}
     in_cluster.create("pods", {"metadata": meta, "spec": {"hostNetwork": True, "containers": [idle]}})
-    for double in serve(kube.host):
-        ports = [{"name": "http", "port": 8888, "targetPort": urlsplit(double.url).port}]
-        spec = {"selector": {"app": "ml-pipeline"}, "ports": ports}
-        core.create_namespaced_service(in_cluster.namespace, {"metadata": meta, "spec": spec})
-        until(partial(is_ready, core, in_cluster.namespace))
-        yield double
-    # By its path: what the SDK makes of the answer is not what this version of Kubernetes answers.
-    core.delete_namespaced_service("ml-pipeline", in_cluster.namespace, _preload_content=False)
-    in_cluster.delete("pods", "ml-pipeline", grace=0)
+    try:
+        for double in serve(kube.host):
+            ports = [{"name": "http", "port": 8888, "targetPort": urlsplit(double.url).port}]
+            spec = {"selector": {"app": "ml-pipeline"}, "ports": ports}
+            core.create_namespaced_service(in_cluster.namespace, {"metadata": meta, "spec": spec})
+            until(partial(is_ready, core, in_cluster.namespace))
+            yield double
+    finally:  # what is left would be in the way of other tests of the namespace
+        in_cluster.delete("pods", "ml-pipeline", grace=0)
+        # By its path: what the SDK makes of the answer is not what this version of Kubernetes answers.
+        with suppress(client.ApiException):
+            core.delete_namespaced_service("ml-pipeline", in_cluster.namespace, _preload_content=False)
 
 
 def is_ready(core: Any, namespace: str) -> bool:
