@@ -91,7 +91,7 @@ def test_each_missing_capability_is_refused_with_the_flavors_that_have_it(name: 
 
 def test_an_accelerators_type_names_those_that_choose_by_it() -> None:
     (refusal,) = cannot_honour(as_it_comes(FLAVORS["local"]), [asking(("resources", "gpu_type"))], "/")
-    assert refusal.help == "leave it out; flavors that can: kubernetes, kubeflow, sagemaker, azureml"
+    assert refusal.help == "leave it out; flavors that can: kubernetes, sagemaker, azureml"
 
 
 def test_a_flavor_says_what_to_write_instead() -> None:

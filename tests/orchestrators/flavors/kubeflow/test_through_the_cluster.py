@@ -47,8 +47,8 @@ def behind(kube: Kube, kubeconfig: str, in_cluster: Cluster, plain_image: str) -
 
 
 def is_ready(core: Any, namespace: str) -> bool:
-    found = core.read_namespaced_endpoints("ml-pipeline", namespace).subsets
-    return any(subset.addresses for subset in found or ())
+    found = core.list_namespaced_endpoints(namespace, field_selector="metadata.name=ml-pipeline").items
+    return any(subset.addresses for each in found for subset in each.subsets or ())
 
 
 @pytest.fixture

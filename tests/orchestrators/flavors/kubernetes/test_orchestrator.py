@@ -100,7 +100,7 @@ def test_a_ready_image_for_the_controller_is_used_as_it_is(project: Path, capsys
     (project / "stacks/cluster.yaml").write_text(text)
     assert main(["plan", "small.yaml"]) == 0
     rows = [line.split()[:3] for line in capsys.readouterr().out.splitlines() if "(controller)" in line]
-    assert rows == [["mine:1", "exists", "(controller)"]]
+    assert rows == [["mine:1", "ready", "(controller)"]]
 
 
 def test_only_its_own_controllers_may_be_over(monkeypatch: pytest.MonkeyPatch) -> None:
