@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from runner.checks import Check
@@ -18,7 +19,9 @@ from runner.orchestrators.base import (
     Traits,
 )
 from runner.orchestrators.container import STEP
-from runner.orchestrators.flavors.kubeflow import refusals
+from runner.orchestrators.flavors.kubeflow import doctor, refusals, submitting
+from runner.orchestrators.flavors.kubeflow.looking import Look
+from runner.orchestrators.flavors.kubeflow.service import Service, connect
 from runner.orchestrators.flavors.kubeflow.settings import KubeflowSettings, KubeflowStepSettings
 from runner.orchestrators.follow import attempts_so_far
 from runner.orchestrators.kfp.document import pipeline_document
@@ -84,14 +87,10 @@ class KubeflowOrchestrator(BaseOrchestrator):
 
     def checks(self, secret: Callable[[str], str]) -> Iterator[Check]:
         """The SDK, the cluster where the stack names one, the login, and whether Kubeflow's API answers."""
-        from runner.orchestrators.flavors.kubeflow.doctor import checks  # not where stacks are only read
-
-        yield from checks(self.settings, secret)
+        yield from doctor.checks(self.settings, secret)
 
     def submit(self, bundle: Bundle, stack: StackLike) -> Submission:
         """Start the run; of one that is gone on with, what is left of it."""
-        from runner.orchestrators.flavors.kubeflow import submitting  # as above
-
         again, deployment = stack.done is not None, bundle.deployment
         known = attempts_so_far(deployment, stack) if again else {}
         left = what_is_left(deployment, stack.done)
@@ -108,16 +107,9 @@ class KubeflowOrchestrator(BaseOrchestrator):
         """What the steps leave in the ledger, and what Kubeflow says beside it."""
         deployment = stack.ledger.deployment(submission.run_id)
         look = self._look(submission, deployment, stack)
+        stop = partial(self.cancel, submission, stack)
+        printed = partial(self._printed, submission.handle.get("run") or "")
         known = submission.handle.get("known") or {}
-
-        def printed(step: str) -> str:
-            """By the labels of its pods: Kubeflow's own, and ours."""
-            settings, run = self.settings, submission.handle.get("run")
-            where = f"-n {settings.user_namespace or settings.kubeflow_namespace}"
-            context = f" --context {settings.kubernetes_context}" if settings.kubernetes_context else ""
-            return f"kubectl logs {where}{context} -c main -l pipeline/runid={run},{STEP}={label_value(step)}"
-
-        stop = lambda: self.cancel(submission, stack)  # noqa: E731
         yield from oversee(deployment, stack, look, stop, known=known, look_closer=printed)
 
     def seen(self, submission: Submission, stack: StackLike) -> Seen | None:
@@ -126,8 +118,6 @@ class KubeflowOrchestrator(BaseOrchestrator):
 
     def cancel(self, submission: Submission, stack: StackLike) -> None:
         """Have Kubeflow end the run, and with it its pods."""
-        from runner.orchestrators.flavors.kubeflow import submitting  # as above
-
         service, ledger = self._service(stack), stack.ledger
         run = submission.handle.get("run") or submitting.last_of(service, ledger, ledger.deployment(submission.run_id))
         if run:
@@ -139,16 +129,18 @@ class KubeflowOrchestrator(BaseOrchestrator):
         return f"{host.rstrip('/')}/#/runs/details/{run}" if host and run else None
 
     def _look(self, submission: Submission, deployment: Deployment, stack: StackLike) -> Callable[[], Seen]:
-        from runner.orchestrators.flavors.kubeflow import submitting  # as above
-        from runner.orchestrators.flavors.kubeflow.looking import Look
-
         run = submission.handle.get("run")
         if run == "":  # there was nothing left to do
             return lambda: Seen(SUCCEEDED)
         service = self._service(stack)
         return Look(service, run or submitting.last_of(service, stack.ledger, deployment))
 
-    def _service(self, stack: StackLike) -> Any:
-        from runner.orchestrators.flavors.kubeflow.service import connect  # as above
-
+    def _service(self, stack: StackLike) -> Service:
         return connect(self.settings, stack.secret)
+
+    def _printed(self, run: str, step: str) -> str:
+        """The command that shows what a step's pods print: by Kubeflow's own label, and by ours."""
+        settings = self.settings
+        where = f"-n {settings.user_namespace or settings.kubeflow_namespace}"
+        context = f" --context {settings.kubernetes_context}" if settings.kubernetes_context else ""
+        return f"kubectl logs {where}{context} -c main -l pipeline/runid={run},{STEP}={label_value(step)}"

@@ -13,7 +13,6 @@ from urllib.parse import quote
 from runner import integrations
 from runner.errors import EngineError
 from runner.orchestrators.base import Silent
-from runner.orchestrators.flavors.kubeflow.logins import log_in
 from runner.orchestrators.flavors.kubeflow.reading import Words, words_of
 from runner.orchestrators.flavors.kubeflow.settings import KubeflowSettings
 from runner.plan.secrets import secret_names
@@ -66,6 +65,8 @@ def connect(settings: KubeflowSettings, secret: Callable[[str], str]) -> Service
         configuration.api_key["authorization"] = f"Bearer {_value(settings.token, secret)}"
     client = kfp_server_api.ApiClient(configuration)
     if settings.username is not None and settings.password is not None:
+        from runner.orchestrators.flavors.kubeflow.logins import log_in  # all of HTTP, which few need
+
         password = _value(settings.password, secret)
         login = log_in(configuration.host, settings.username, password, settings.ca_certificate)
         for header, value in login.items():
