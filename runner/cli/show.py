@@ -91,7 +91,8 @@ def _tell_live(events: Happened, story: Story, waves: Mapping[str, int], cancel:
 
 
 def _how_to_go_on(run_id: str) -> str:
-    return f"follow it: runner runs logs -f {run_id}; stop it: runner runs cancel {run_id}"
+    look, follow = f"look at it: runner runs show {run_id}", f"follow it: runner runs logs -f {run_id}"
+    return f"{look}; {follow}; stop it: runner runs cancel {run_id}"
 
 
 def _tell_json(events: Happened) -> int:
