@@ -24,6 +24,7 @@ TRAIN = "pipelines/train.yaml"
 STACK = ("--stack", "stacks/kubeflow.yaml")
 # What these are stored as depends on the versions of libraries, which may be others here than in a new image.
 OF_LIBRARIES = {"pandas", "pickle", "file"}
+KEYS = "  access_key_id: ${secrets.S3_ID}\n  secret_access_key: ${secrets.S3_KEY}"
 WAIT = """
 kind: pipeline
 name: wait
@@ -57,7 +58,7 @@ class Project:
         for old, new in changed.items():
             assert old in text, old
             text = text.replace(old, new)
-        self.stack.write_text(f"{text}\nsecret_store: {{flavor: kubernetes, secret: stores}}\n")
+        self.stack.write_text(text)
         secrets = SECRETS | {"KUBEFLOW_TOKEN": "a-token"}
         self.env = {name: value for name, value in os.environ.items() if name != "RUNNER_STACK"}
         self.env |= {f"RUNNER_SECRET_{name}": value for name, value in secrets.items()}
@@ -92,7 +93,7 @@ def project(
     endpoint = "  endpoint_url: https://minio.example.com # a service of your own that speaks S3's protocol"
     changed = {
         "https://kubeflow.example.com/pipeline": f"{kubeflow_service.url}/pipeline",
-        f"  path: s3://ml-artifacts/runner\n{endpoint}": bucket,
+        f"  path: s3://ml-artifacts/runner\n{endpoint}\n{KEYS}": bucket,
         "registry.example.com/ml": f"{registry}/runner-test",
     }
     return Project(tmp_path, changed)
