@@ -42,7 +42,7 @@ def end_with_input(run_id: str) -> None:
 def remove_containers(label: str, grace: int) -> None:
     """All that have it; each may take as many seconds to end as `grace` says."""
     with client() as engine:
-        for container in engine.containers.list(all=True, filters={"label": label}):
+        for container in engine.containers.list(all=True, filters={"label": label}, ignore_removed=True):
             try:
                 if grace:
                     container.stop(timeout=grace)

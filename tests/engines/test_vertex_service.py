@@ -223,7 +223,7 @@ def test_cancel_stops_the_containers(vertex: Folder) -> None:
     assert (vertex.end(name), vertex.tasks(name)) == ("CANCELLED", {"p": "CANCELLED", "a": "CANCELLED"})
     with closing(docker.from_env()) as engine:
         uuid = vertex.server.walks[name].uuid
-        assert engine.containers.list(all=True, filters={"label": f"{JOB_LABEL}={uuid}"}) == []
+        assert engine.containers.list(all=True, filters={"label": f"{JOB_LABEL}={uuid}"}, ignore_removed=True) == []
 
 
 def test_what_is_refused_makes_no_job(service: Service, vertex_service: VertexServer) -> None:

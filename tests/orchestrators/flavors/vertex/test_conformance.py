@@ -50,4 +50,7 @@ class TestVertexDoubleOnDocker(OrchestratorConformance):
         (walk,) = self.service.walks.values()
         walk.thread.join(120)
         with closing(docker.from_env()) as engine:
-            assert engine.containers.list(all=True, filters={"label": f"{JOB_LABEL}={walk.uuid}"}) == []
+            assert (
+                engine.containers.list(all=True, filters={"label": f"{JOB_LABEL}={walk.uuid}"}, ignore_removed=True)
+                == []
+            )
