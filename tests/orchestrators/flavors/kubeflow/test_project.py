@@ -134,7 +134,9 @@ def test_a_run_is_left_looked_at_cancelled_and_gone_on_with(
     run_id = project.events("pipelines/wait.yaml", *STACK, "--detach")[0]["run_id"]
     until(lambda: project.run(run_id)["steps"]["second"]["status"] == "running")
     assert "still going in its engine" in project.runner("runs", "resume", run_id, code=5)
-    assert "second      | waiting" in project.runner("runs", "logs", run_id)
+    until(
+        lambda: "second      | waiting" in project.runner("runs", "logs", run_id)
+    )  # a bucket has it some seconds later
     assert project.runner("runs", "cancel", run_id) == f"run {run_id} is cancelled\n"
     (run,) = kubeflow_service.runs()
     kubeflow_service.wait(run["run_id"])
