@@ -23,17 +23,22 @@ def as_its_engine_says(project: Project, lookup: Lookup, found: Recorded) -> Rec
 
     Raises RunnerError where the engine cannot be asked from here.
     """
+    return looked_at(project, lookup, found)[0]
+
+
+def looked_at(project: Project, lookup: Lookup, found: Recorded) -> tuple[Recorded, bool]:
+    """The same, and whether its engine says that it goes on."""
     if found.run.status != RUNNING or not found.detached or found.walker:
-        return found
+        return found, False
     opened = lookup.stack_of(found.run.run_id)
-    orchestrator, submission, seen = ask(project, opened, found.run.run_id)
+    orchestrator, submission, seen = _ask(project, opened, found.run.run_id)
     if seen is None:
-        return found
+        return found, False
     if seen.status not in ENDED:
-        return found._replace(run=_with_what_is_waited_for(found.run, seen))
+        return found._replace(run=_with_what_is_waited_for(found.run, seen)), True
     with blamed(type(orchestrator), submission.flavor):
         _put_on_record(project, opened, orchestrator, submission)
-    return lookup.known(found.run.run_id)
+    return lookup.known(found.run.run_id), False
 
 
 def _with_what_is_waited_for(run: Run, seen: Seen) -> Run:
@@ -46,7 +51,7 @@ def _with_what_is_waited_for(run: Run, seen: Seen) -> Run:
     return run._replace(steps=steps)
 
 
-def ask(project: Project, opened: OpenStack, run_id: str) -> tuple[BaseOrchestrator, Submission, Seen | None]:
+def _ask(project: Project, opened: OpenStack, run_id: str) -> tuple[BaseOrchestrator, Submission, Seen | None]:
     """What the engine of a run says of it, and whom it was asked by. Raises RunnerError where it cannot be asked."""
     deployment = opened.ledger.deployment(run_id)
     orchestrator = orchestrator_from(deployment.orchestrator, project.root)

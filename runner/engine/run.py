@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from runner.artifact_store.ledger import Ledger
 from runner.document.read import text_of
-from runner.engine.ended_there import as_its_engine_says, ask
+from runner.engine.ended_there import looked_at
 from runner.engine.hand_over import hand_over
 from runner.engine.history import ledger_of
 from runner.engine.lease import HeldLedger, held
@@ -32,7 +32,7 @@ from runner.project import (
     Project,
     orchestrator_from,
 )
-from runner.records import DONE, RUNNING, Event, LogLines, Run, fold
+from runner.records import DONE, Event, LogLines, Run, fold
 from runner.run_store.sqlite import SqliteRunStore
 
 if TYPE_CHECKING:
@@ -118,9 +118,9 @@ def changed_since(project: Project, run_id: str, stack: str | None = None) -> st
 
 def _not_going(project: Project, lookup: Lookup, found: Recorded) -> Recorded:
     """The run, unless its engine is still at it: then StateError."""
-    found = as_its_engine_says(project, lookup, found)
-    run_id = found.run.run_id
-    if found.run.status == RUNNING and found.detached and ask(project, lookup.stack_of(run_id), run_id)[2] is not None:
+    found, goes_on = looked_at(project, lookup, found)
+    if goes_on:
+        run_id = found.run.run_id
         raise StateError(f"run '{run_id}' is still going in its engine", f"stop it first: runner runs cancel {run_id}")
     return found
 
