@@ -8,6 +8,8 @@ from collections.abc import Mapping
 
 from runner.orchestrators.container import LONGEST
 
+OURS = "runner/"
+"""Stands before the names of our labels and annotations."""
 VALUE = re.compile("([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?")
 """The value of a label."""
 _DIGEST = 8

@@ -8,6 +8,7 @@ from runner.orchestrators.base import Refusal
 from runner.orchestrators.fields import LABEL_VALUE
 from runner.orchestrators.kfp import document
 from runner.orchestrators.kfp.platform import SHM_PATH
+from runner.orchestrators.labels import OURS
 from runner.orchestrators.quantities import LARGEST
 from runner.plan.deployment import DeployedStep
 from runner.plan.secrets import REFERENCE
@@ -23,10 +24,19 @@ def of_steps(steps: Iterable[DeployedStep], gpu_type_label: str) -> Iterator[Ref
     for step in steps:
         yield from _of_resources(step, gpu_type_label)
         yield from _of_volumes(step)
-        for name, text in step.settings.get("annotations", {}).items():
+        yield from _of_facts(step)
+
+
+def _of_facts(step: DeployedStep) -> Iterator[Refusal]:
+    """Labels and annotations that runner sets, and those that no document can have."""
+    for kind in ("labels", "annotations"):
+        for name, text in step.settings.get(kind, {}).items():
+            path = ("steps", step.name, "settings", "kubeflow", kind, name)
+            if name.startswith(OURS):
+                message = f"labels and annotations that begin with '{OURS}' are set by runner"
+                yield Refusal(path, "set-by-runner", message, "take another prefix, as in example.com/team")
             if REFERENCE.search(text):
                 message = f"step '{step.name}' sets the annotation '{name}' to what is known only when it runs"
-                path = ("steps", step.name, "settings", "kubeflow", "annotations", name)
                 yield Refusal(path, "cannot-honour", message, "leave the reference out")
 
 

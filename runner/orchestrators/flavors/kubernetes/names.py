@@ -9,8 +9,6 @@ from runner.orchestrators.base import Refusal
 from runner.orchestrators.container import LONGEST, name_of
 from runner.orchestrators.labels import label_value
 
-OURS = "runner/"
-"""Stands before the names of our labels and annotations."""
 CONTROLLER = "runner-controller"
 """The controller's ServiceAccount, Role and RoleBinding, one of each in a namespace."""
 STEP = "step"

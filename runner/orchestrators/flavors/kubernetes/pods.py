@@ -7,9 +7,9 @@ from typing import Any
 
 from runner.orchestrators.container import container_of, labels_of
 from runner.orchestrators.flavors.kubernetes.merge import merged_pod
-from runner.orchestrators.flavors.kubernetes.names import OURS, STEP
+from runner.orchestrators.flavors.kubernetes.names import STEP
 from runner.orchestrators.flavors.kubernetes.settings import KubernetesSettings
-from runner.orchestrators.labels import labels
+from runner.orchestrators.labels import OURS, labels
 from runner.orchestrators.quantities import cpu, seconds, size, verbatim
 from runner.plan.deployment import DeployedStep, Deployment, StepJob
 from runner.plan.secrets import REFERENCE, secret_names, secret_variable

@@ -18,8 +18,8 @@ from runner.orchestrators.fields import (
     Tolerations,
     given,
 )
-from runner.orchestrators.flavors.kubernetes.names import OURS
 from runner.orchestrators.flavors.kubernetes.pod_schema import json_schema, wrong
+from runner.orchestrators.labels import OURS
 from runner.orchestrators.quantities import LONGEST
 from runner.plan.secrets import secret_names
 from runner.spec.common import Duration, Spec, Strings, rule

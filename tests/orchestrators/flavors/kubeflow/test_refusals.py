@@ -47,3 +47,11 @@ def test_a_type_of_accelerators_without_any_is_refused() -> None:
     assert refused(DeployedStep("a", "s:f", resources={"gpu_type": "T4"})) == [
         ("resources.gpu_type", "missing-gpu-count")
     ]
+
+
+def test_what_runner_labels_pods_with_is_its_own() -> None:
+    own = {"runner/step": "other"}
+    assert refused(DeployedStep("a", "s:f", settings={"labels": own, "annotations": own})) == [
+        ("settings.kubeflow.labels.runner/step", "set-by-runner"),
+        ("settings.kubeflow.annotations.runner/step", "set-by-runner"),
+    ]
