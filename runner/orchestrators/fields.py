@@ -34,9 +34,9 @@ Text = Annotated[str, Field(min_length=1)]
 Url = Annotated[str, Field(pattern="^https?://[^/ ]+[^ ]*$")]
 Namespace = Annotated[str, Field(pattern="^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
 """A name as DNS takes one label: what Kubernetes calls its namespaces."""
-ServiceAccount = Annotated[str, Field(pattern="^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")]
 Object = Annotated[str, Field(pattern="^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")]
 """The name of an object of Kubernetes: what DNS takes."""
+ServiceAccount = Object
 LabelKey = _label(
     f"^([a-z0-9]([a-z0-9.-]{{0,251}}[a-z0-9])?/)?{_LABEL}$",
     "the name of a label",

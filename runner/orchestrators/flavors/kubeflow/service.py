@@ -119,10 +119,10 @@ class Service:
                 return None
             raise
 
-    def runs(self, part_of_name: str, experiment_id: str = "") -> list[Run]:
+    def runs(self, part_of_name: str) -> list[Run]:
         """The runs with this in their names, the oldest first."""
-        where: dict[str, Any] = {"experiment_id": experiment_id} if experiment_id else self._of_user()
-        found = self._listed(self._runs.run_service_list_runs, "runs", _is("IS_SUBSTRING", part_of_name), where)
+        named = _is("IS_SUBSTRING", part_of_name)
+        found = self._listed(self._runs.run_service_list_runs, "runs", named, self._of_user())
         return sorted(found, key=lambda run: (run.get("created_at") or "", run["run_id"]))
 
     def words(self, run_id: str) -> Words:
@@ -144,10 +144,6 @@ class Service:
             run = self.run(run_id)
             if run is not None and run.get("state") in ("PENDING", "RUNNING"):
                 raise
-
-    def delete(self, run_id: str) -> None:
-        """Forget a run that has ended."""
-        self._ask(self._runs.run_service_delete_run, run_id)
 
     def _experiment(self, name: str) -> str:
         list_them = self._experiments.experiment_service_list_experiments

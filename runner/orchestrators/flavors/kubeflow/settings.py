@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from runner.orchestrators.fields import (
+    INTERPOLATION,
     Annotations,
     LabelKey,
     Labels,
@@ -22,6 +23,8 @@ from runner.orchestrators.fields import (
 )
 from runner.spec.common import Memory, SecretReference, Spec, Strings, rule
 
+_ENCRYPTED = {"anyOf": [INTERPOLATION, {"pattern": "^https:"}, {"type": "null"}]}
+
 
 class KubeflowSettings(Spec):
     """Kubeflow Pipelines walks the DAG; each step is a pod of its cluster."""
@@ -33,6 +36,7 @@ class KubeflowSettings(Spec):
                 *together("username", "password"),
                 {"not": given("username", "token")},
                 {"if": at_least_one("username", "token", "ca_certificate"), "then": given("kubeflow_hostname")},
+                {"if": given("ca_certificate"), "then": {"properties": {"kubeflow_hostname": _ENCRYPTED}}},
             ]
         }
     )
@@ -84,6 +88,13 @@ class KubeflowSettings(Spec):
             raise rule("missing-key", f"'{there}' is of no use without '{missing}'", f"add '{missing}'", there)
         if self.username is not None and self.token is not None:
             raise rule("two-logins", "username and token are two ways to log in", "write one of them", "token")
+        if self.ca_certificate is not None and (self.kubeflow_hostname or "").startswith("http:"):
+            raise rule(
+                "cannot-combine",
+                "'ca_certificate' is of no use at an address with http://, which shows no certificate",
+                "leave it out, or write https://…",
+                "ca_certificate",
+            )
         for field in ("username", "token", "ca_certificate"):
             if self.kubeflow_hostname is None and getattr(self, field) is not None:
                 raise rule(

@@ -101,9 +101,10 @@ def test_a_refusal_is_in_kubeflows_own_words(service: Service) -> None:
     assert message.startswith("Kubeflow refuses it (500): ") and message.endswith("pipeline spec is invalid")
 
 
-def test_a_certificate_that_is_not_there_is_named(to: Callable[..., Service]) -> None:
+def test_a_certificate_that_is_not_there_is_named() -> None:
+    settings = KubeflowSettings(kubeflow_hostname="https://kubeflow.example.com", ca_certificate="certs/none.pem")
     with pytest.raises(EngineError, match=r"ca_certificate 'certs/none\.pem' is no file, seen from '"):
-        to(ca_certificate="certs/none.pem")
+        connect(settings, str)
 
 
 def test_an_address_that_speaks_no_tls_says_so(kubeflow_service: KubeflowService) -> None:

@@ -34,3 +34,10 @@ def test_a_login_that_nobody_would_use_is_refused(told) -> None:
     ((line, code, message, help),) = told(KubeflowSettings, 'kubernetes_context: c\ntoken: "${secrets.T}"')
     assert (line, code) == (2, "cannot-combine")
     assert "logs in as the kubeconfig says" in message and help == "leave 'token' out, or add kubeflow_hostname"
+
+
+def test_a_certificate_is_for_an_address_that_shows_one(told) -> None:
+    fields = "kubeflow_hostname: http://k.example.com\nca_certificate: certs/ca.pem"
+    ((line, code, message, _),) = told(KubeflowSettings, fields)
+    assert (line, code) == (2, "cannot-combine") and "which shows no certificate" in message
+    assert told(KubeflowSettings, fields.replace("http:", "https:")) == []
