@@ -8,9 +8,11 @@ from runner.artifact_store.ledger import Ledger
 from runner.plan.deployment import DeployedStep, Deployment, facts_of
 from runner.records import (
     CACHED,
+    CANCELLED,
     DONE,
     ENDED,
     PENDING,
+    REASONS,
     RUNNING,
     Event,
     Run,
@@ -74,6 +76,10 @@ def ending(deployment: Deployment, run: Run) -> list[Event]:
         return [Event("run_succeeded", run.run_id, now)]
     failed = [name for name, status in statuses.items() if status == "failed"]
     waiting = [name for name, status in statuses.items() if status not in ENDED]
+    if CANCELLED in statuses.values() and all(statuses[name] == PENDING for name in waiting):
+        reasons = {"reason": REASONS["cancelled"]}
+        skipped = [Event("step_skipped", run.run_id, now, name, data=reasons) for name in waiting]
+        return [*skipped, Event("run_cancelled", run.run_id, now, data=reasons)]
     if not failed or any(statuses[name] != PENDING or _may_start(deployment, name, statuses) for name in waiting):
         return []
     reason = f"step '{failed[0]}' failed"
@@ -106,6 +112,8 @@ def _of_step(deployment: Deployment, step: DeployedStep, attempts: Attempts, bef
         error = failure_to_json(result.error)
         if result.status in DONE:
             yield done_event(result)
+        elif result.error is not None and result.error.reason == "cancelled":
+            yield Event("step_cancelled", run_id, result.ended, step.name, number, {"reason": REASONS["cancelled"]})
         elif number <= retries:
             yield Event("step_retrying", run_id, result.ended, step.name, number, {"error": error})
         else:

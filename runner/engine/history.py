@@ -87,12 +87,12 @@ def cancel(project: Project, run_id: str, stack: str | None = None, *, force: bo
         raise UsageError(f"run '{run.run_id}' has ended already: {run.status}", f"see: runner runs show {run.run_id}")
     opened = lookup.stack_of(run.run_id)
     opened.ledger.request_cancel(run.run_id)
-    run = _until_nobody_walks(project, lookup, run.run_id, opened.ledger)
-    if run.status in ENDED:
-        return run.status
+    found = _until_nobody_walks(project, lookup, run.run_id, opened.ledger)
+    if _has_its_end(found):
+        return found.run.status
     with _held(project, opened, run.run_id):  # so that nobody resumes it meanwhile
         found = lookup.known(run.run_id, alone=True)
-        return found.run.status if found.run.status in ENDED else _bury(project, found, opened, force=force)
+        return found.run.status if _has_its_end(found) else _bury(project, found, opened, force=force)
 
 
 def delete(project: Project, run_id: str, stack: str | None = None) -> None:
@@ -140,7 +140,14 @@ def _held(project: Project, opened: OpenStack, run_id: str) -> contextlib.Abstra
     return held(project.state if project.state.exists() else None, opened.ledger, run_id)
 
 
-def _until_nobody_walks(project: Project, lookup: Lookup, run_id: str, ledger: Ledger) -> Run:
+def _has_its_end(found: Recorded) -> bool:
+    """Whether nothing is left to stop. Steps that saw a request to cancel tell of it before their engine has heard it,
+    which would try them again."""
+    unheard = found.run.status == CANCELLED and is_walked_by_engine(found.events)
+    return found.run.status in ENDED and not unheard
+
+
+def _until_nobody_walks(project: Project, lookup: Lookup, run_id: str, ledger: Ledger) -> Recorded:
     """Wait for whoever walks this run to stop, and give the run then. Raises StateError when that takes too long."""
     patience, tick = CANCEL_PATIENCE, CANCEL_TICK
     if ledger.remote:
@@ -152,7 +159,7 @@ def _until_nobody_walks(project: Project, lookup: Lookup, run_id: str, ledger: L
         else:
             found = lookup.known(run_id)
             if found.run.status != RUNNING or not found.walker:
-                return found.run
+                return found
             who = f", by {found.walker}"
         if time.monotonic() > give_up:
             raise StateError(
@@ -176,7 +183,8 @@ def _bury(project: Project, found: Recorded, opened: OpenStack, *, force: bool) 
     left = [name for name, step in run.steps.items() if step.status not in ENDED]
     now = time.time()
     events = [Event("step_cancelled", run.run_id, now, name, data=reason) for name in left]
-    events.append(Event("run_cancelled", run.run_id, now, data=reason))
+    if run.status not in ENDED:
+        events.append(Event("run_cancelled", run.run_id, now, data=reason))
     if has_begun(project, run.run_id):
         store = SqliteRunStore(project.state / "runner.db")
         store.replace(run.run_id, [*found.events, *events])  # the engine may have told more than this project has heard

@@ -83,3 +83,11 @@ def test_what_attempts_left_is_read_from_the_ledger() -> None:
     ledger.write_started(job, 2.0, "host", 1)
     ledger.write_result(result("c", 2, "succeeded"))
     assert left_in(ledger, "r1", STEPS) == {"a": {1: (2.0, None)}, "c": {2: (0.0, result("c", 2, "succeeded"))}}
+
+
+def test_a_step_that_saw_a_request_to_cancel_ends_the_run_as_cancelled() -> None:
+    stopped = result("a", 1, "failed")._replace(error=Failure("cancelled", "the run was cancelled"))
+    run = retold({"a": {1: (0.0, stopped)}})
+    assert statuses(run) == {"": "cancelled", "a": "cancelled", "b": "skipped", "c": "skipped"}
+    beside = {"a": {1: (0.0, stopped)}, "c": {1: (2.0, None)}}
+    assert statuses(retold(beside)) == {"": "running", "a": "cancelled", "b": "pending", "c": "running"}
